@@ -1,0 +1,1 @@
+"""The app: what a run is, does and looks like."""

@@ -1,0 +1,84 @@
+"""The only sender of Celery messages, by name.
+
+A message is a hint that there is work for a compute target. Losing one, sending one
+twice or late is harmless: workers look at the rows by themselves as well. So nobody
+waits for the broker: a thread of its own sends, and a broker that is down or frozen
+costs a request nothing.
+"""
+
+import logging
+import queue
+import threading
+import time
+
+from celery import current_app
+
+logger = logging.getLogger(__name__)
+
+EXECUTE_NEXT = "runs.execute_next"
+# Every name that is sent from here; a test holds them against the registered tasks.
+TASK_NAMES = (EXECUTE_NEXT,)
+
+_QUEUE_PREFIX = "compute-target."
+_MAXIMUM_WAITING = 1000
+
+
+def queue_name(compute_target_name: str) -> str:
+    """Return the name of the Celery queue of a compute target."""
+    return _QUEUE_PREFIX + compute_target_name
+
+
+def hint(*, compute_target_id: int, compute_target_name: str) -> None:
+    """Tell the workers of a compute target that there may be work. Returns at once, promises nothing."""
+    _sender.send(compute_target_id, compute_target_name)
+
+
+def flush(*, timeout_seconds: float) -> bool:
+    """Wait until the hints of this process are sent, or the time is over; return whether they are."""
+    return _sender.flush(timeout_seconds)
+
+
+class _Sender:
+    """A thread, started with the first hint, that publishes hints one by one."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[int, str]] = queue.Queue(_MAXIMUM_WAITING)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def send(self, compute_target_id: int, compute_target_name: str) -> None:
+        try:
+            self._waiting.put_nowait((compute_target_id, compute_target_name))
+        except queue.Full:
+            return  # the broker is away, and the sweep will hint again
+        with self._lock:
+            # A forked child inherits the object but not its thread.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+                self._thread.start()
+
+    def flush(self, timeout_seconds: float) -> bool:
+        deadline = time.monotonic() + timeout_seconds
+        while self._waiting.unfinished_tasks:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _run(self) -> None:
+        while True:
+            compute_target_id, compute_target_name = self._waiting.get()
+            try:
+                # Not send_task, which ignores the eager mode of tests.
+                current_app.signature(
+                    EXECUTE_NEXT,
+                    kwargs={"compute_target_id": compute_target_id},
+                    queue=queue_name(compute_target_name),
+                ).apply_async(retry=False, expires=60, ignore_result=True)
+            except Exception as error:  # whatever the transport raises: a hint may be lost
+                logger.warning("Hint for %s not sent: %s", compute_target_name, error)
+            finally:
+                self._waiting.task_done()
+
+
+_sender = _Sender()

@@ -1,0 +1,39 @@
+"""The rows. Each module holds one noun with its QuerySet; nothing here decides anything."""
+
+from runs.models.artifact import Artifact
+from runs.models.attempt import Attempt
+from runs.models.compute_target import ComputeTarget, Worker
+from runs.models.experiment import Experiment, StatusCount
+from runs.models.lease import Lease
+from runs.models.metric import Metric, MetricBatch, MetricPoint
+from runs.models.run import Run, RunType
+from runs.models.run_event import RunEvent
+from runs.models.snapshot import Snapshot
+from runs.models.tag import Param, Property, Tag
+from runs.models.token import ApiToken, SignInLink
+from runs.models.workspace import Membership, Role, Workspace
+
+__all__ = [
+    "ApiToken",
+    "Artifact",
+    "Attempt",
+    "ComputeTarget",
+    "Experiment",
+    "Lease",
+    "Membership",
+    "Metric",
+    "MetricBatch",
+    "MetricPoint",
+    "Param",
+    "Property",
+    "Role",
+    "Run",
+    "RunEvent",
+    "RunType",
+    "SignInLink",
+    "Snapshot",
+    "StatusCount",
+    "Tag",
+    "Worker",
+    "Workspace",
+]

@@ -1,0 +1,61 @@
+"""An attempt: one numbered try at a run, owned by one supervisor process."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from runs.models.compute_target import ComputeTarget, Worker
+from runs.models.run import Run
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    """Attempts, by whether they hold a slot."""
+
+    def live(self) -> Self:
+        """Return those that have not ended: each holds a slot of its compute target."""
+        return self.filter(ended_at__isnull=True)
+
+
+class Attempt(models.Model):
+    """One try. While `ended_at` is null it holds a slot of its compute target."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    compute_target = models.ForeignKey(ComputeTarget, models.PROTECT, related_name="attempts")
+    worker = models.ForeignKey(Worker, models.SET_NULL, null=True, related_name="attempts")
+
+    # Who supervises it. `pid` is null until the supervisor says so itself; `pid_started_at` is the
+    # kernel's start time of that pid (seconds since the epoch), for a pid alone may be a stranger's.
+    host = models.CharField(max_length=255)
+    boot_id = models.CharField(max_length=64)
+    pid = models.PositiveIntegerField(null=True, blank=True)
+    pid_started_at = models.FloatField(null=True, blank=True)
+    # A random word in the environment of each of its processes, by which leftovers are found.
+    cookie = models.CharField(max_length=64)
+
+    claimed_at = models.DateTimeField()
+    lease_until = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    # How it went: the last signal that was sent, what the script answered, how long the stop took.
+    stop_signal = models.PositiveSmallIntegerField(null=True, blank=True)
+    stop_seconds = models.FloatField(null=True, blank=True)
+    exit_code = models.IntegerField(null=True, blank=True)
+    exit_signal = models.PositiveSmallIntegerField(null=True, blank=True)
+    reason = models.TextField(blank=True, default="")
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="attempt_number_per_run")]
+        indexes = [
+            # Slots in use per compute target; the reaper's candidates.
+            models.Index(
+                fields=["compute_target", "lease_until"], condition=Q(ended_at__isnull=True), name="attempt_live"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}.{self.number}"

@@ -1,0 +1,63 @@
+"""What people and scripts hang on a run: tags, properties and params."""
+
+from django.db import models
+
+from runs import limits
+from runs.models.run import Run
+
+
+class Tag(models.Model):
+    """A mutable key with a value, or with none: `worth another look`."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=limits.TAG_KEY_LENGTH)
+    # Null is a tag without a value, which is not the same as an empty one.
+    value = models.TextField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="tag_key_per_run")]
+        indexes = [
+            # `tags.quality:...` and `has:tags.quality` in the search bar.
+            models.Index(fields=["key", "-run"], name="tag_by_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key if self.value is None else f"{self.key}: {self.value}"
+
+
+class Property(models.Model):
+    """A write-once key with a value: a record for audit."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="properties")
+    key = models.CharField(max_length=limits.TAG_KEY_LENGTH)
+    value = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "properties"
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="property_key_per_run")]
+        indexes = [
+            # `properties.author:...` in the search bar.
+            models.Index(fields=["key", "-run"], name="property_by_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value}"
+
+
+class Param(models.Model):
+    """An input value of a run. `number` is the value where it reads as one, so that 0.1 < 0.5."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="params")
+    name = models.CharField(max_length=limits.PARAM_NAME_LENGTH)
+    value = models.TextField(blank=True)
+    number = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "name"], name="param_name_per_run")]
+        indexes = [
+            # `params.alpha<0.5` in the search bar.
+            models.Index(fields=["name", "number"], name="param_by_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"

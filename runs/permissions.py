@@ -1,0 +1,73 @@
+"""Who may do what. `check_can_...` raises, `can_...` answers; views and the API ask, actions trust.
+
+What a person may not even see does not exist: the fetching functions raise NotFound for it.
+"""
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from runs.errors import NotFound, PermissionDenied
+from runs.models import Membership, Role, Run, Workspace
+
+User = AbstractBaseUser | AnonymousUser
+
+_RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
+
+
+def role_of(user: User, workspace: Workspace) -> Role | None:
+    """Return the role of `user` in `workspace`, or None; a superuser owns every workspace."""
+    if not user.is_active:
+        return None
+    if getattr(user, "is_superuser", False):
+        return Role.OWNER
+    membership = Membership.objects.filter(workspace=workspace, user_id=user.pk).first()
+    return Role(membership.role) if membership else None
+
+
+def can_contribute(user: User, workspace: Workspace) -> bool:
+    """Return whether `user` may submit, change and cancel runs of `workspace`."""
+    return _has(user, workspace, Role.CONTRIBUTOR)
+
+
+def can_own(user: User, workspace: Workspace) -> bool:
+    """Return whether `user` may administer `workspace`."""
+    return _has(user, workspace, Role.OWNER)
+
+
+def check_can_contribute(user: User, workspace: Workspace) -> None:
+    """Raise PermissionDenied unless `user` may submit, change and cancel runs of `workspace`."""
+    if not can_contribute(user, workspace):
+        raise PermissionDenied(f"This needs the role contributor in the workspace {workspace.name}.")
+
+
+def get_workspace(user: User, name: str) -> Workspace:
+    """Return the workspace `name` if `user` may see it, else raise NotFound."""
+    workspace = Workspace.objects.visible_to(user).filter(name=name).first()
+    if workspace is None:
+        raise NotFound(f"There is no workspace {name!r}, or it is not yours to see.", field="workspace")
+    return workspace
+
+
+def default_workspace(user: User) -> Workspace:
+    """Return the workspace to show where none is named: the first that `user` joined. Raises NotFound."""
+    workspace = Workspace.objects.visible_to(user).order_by("id").first()
+    if workspace is None:
+        raise NotFound("You are not a member of any workspace yet: ask an owner to add you.", field="workspace")
+    return workspace
+
+
+def get_run(user: User, run_id: str) -> Run:
+    """Return the run `run_id` with what its pages show, if `user` may see it, else raise NotFound."""
+    run = (
+        Run.objects.visible_to(user)
+        .select_related("experiment", "workspace", "compute_target", "submitted_by", "parent", "root", "snapshot")
+        .filter(run_id=run_id)
+        .first()
+    )
+    if run is None:
+        raise NotFound(f"There is no run {run_id!r}, or it is not yours to see.", field="run_id")
+    return run
+
+
+def _has(user: User, workspace: Workspace, role: Role) -> bool:
+    held = role_of(user, workspace)
+    return held is not None and _RANK[held] >= _RANK[role]

@@ -1,0 +1,61 @@
+"""Paths that come from outside. Everything that names a stored file passes `check_path` first."""
+
+import re
+from pathlib import Path
+
+from runs import limits
+from runs.errors import RunsError
+
+# Escapes that are still escapes after the one decoding that HTTP does: somebody decodes twice (CVE-2024-1560).
+_ESCAPED = re.compile(r"%(2e|2f|5c|00|25)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PART_BYTES = 255
+
+
+class BadPath(RunsError):
+    """This path is not allowed: expected a relative path such as `outputs/model.pkl`."""
+
+    code = "bad_path"
+
+
+def check_path(path: str, *, field: str = "path") -> str:
+    """Return `path` if it is a plain relative path in its one normal form, else raise BadPath.
+
+    Refused are: empty and absolute paths, `.` and `..` parts, empty parts, backslashes,
+    drive letters, control characters, left-over percent escapes of these, a leading `~`,
+    and parts or paths that are too long. Nothing is repaired: a path has one spelling.
+    """
+
+    def refuse(why: str) -> BadPath:
+        return BadPath(f"{path[:100]!r} is not allowed as a path: {why}.", field=field)
+
+    if not path:
+        raise BadPath("The path is empty: expected a relative path such as `outputs/model.pkl`.", field=field)
+    if len(path) > limits.ARTIFACT_PATH_LENGTH:
+        raise refuse(f"it is longer than {limits.ARTIFACT_PATH_LENGTH} characters")
+    if _CONTROL.search(path):
+        raise refuse("it holds a control character")
+    if "\\" in path:
+        raise refuse("it holds a backslash")
+    if _ESCAPED.search(path):
+        raise refuse("it holds a percent escape")
+    if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
+        raise refuse("it is not relative")
+    try:
+        parts = [(part, part.encode()) for part in path.split("/")]
+    except UnicodeEncodeError:
+        raise refuse("it is not valid Unicode") from None
+    for part, encoded in parts:
+        if part in ("", ".", ".."):
+            raise refuse(f"it has the part {part!r}")
+        if len(encoded) > _PART_BYTES:
+            raise refuse(f"it has a part of more than {_PART_BYTES} bytes")
+    return path
+
+
+def join(root: Path, path: str) -> Path:
+    """Return `path` below `root`, or raise BadPath; also where a link on the way leads out of `root`."""
+    joined = root / check_path(path)
+    if not joined.resolve().is_relative_to(root.resolve()):
+        raise BadPath(f"{path[:100]!r} leads out of its folder.", field="path")
+    return joined

@@ -1,0 +1,1 @@
+"""Studio's client: the shape of Azure ML's SDK v1, on our server."""

@@ -1,0 +1,230 @@
+"""Django's settings and ours. Every value that an operator may change is read from the environment.
+
+`.env.example` lists the variables; a test compares the two. Ours begin with STUDIO_ and
+carry their unit in the name.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import dj_database_url
+import django
+
+from studio import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Where things lie -------------------------------------------------------------------
+
+# One folder for all that must survive: database, broker's file, logs, outputs, snapshots.
+STUDIO_HOME = Path(env.text("STUDIO_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
+# The address at which scripts and other machines reach the web server.
+STUDIO_URL = env.text("STUDIO_URL", "http://127.0.0.1:8000").rstrip("/")
+
+# --- Security ---------------------------------------------------------------------------
+
+DEBUG = env.flag("STUDIO_DEBUG", default=False)
+SECRET_KEY = env.secret("STUDIO_SECRET_KEY", file=STUDIO_HOME / "secret_key")
+# Names under which the pages may be asked for; anything else is a rebinding attack or a mistake.
+ALLOWED_HOSTS = env.words("STUDIO_ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("STUDIO_TRUSTED_ORIGINS")
+# True behind a proxy that speaks TLS: cookies are then sent over TLS only.
+STUDIO_SECURE = env.flag("STUDIO_SECURE", default=STUDIO_URL.startswith("https://"))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = STUDIO_SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# A sign-in holds for two weeks of work without asking again.
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if STUDIO_SECURE else None
+SECURE_SSL_REDIRECT = STUDIO_SECURE
+SECURE_HSTS_SECONDS = 3600 * 24 * 30 if STUDIO_SECURE else 0
+X_FRAME_OPTIONS = "DENY"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "home"
+
+# --- The parts of the site --------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "ninja",
+    "runs",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+# Tags that every template may use without {% load %}, so that one source serves Django 5.2 and 6.
+_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static", "runs.templatetags.studio"]
+if django.VERSION < (6, 0):
+    INSTALLED_APPS.append("template_partials")
+    _TEMPLATE_BUILTINS.append("template_partials.templatetags.partials")
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": _TEMPLATE_BUILTINS,
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+ROOT_URLCONF = "studio.urls"
+WSGI_APPLICATION = "studio.wsgi.application"
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = STUDIO_HOME / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Database ---------------------------------------------------------------------------
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.text("DATABASE_URL", f"sqlite:///{STUDIO_HOME / 'studio.sqlite3'}"),
+        conn_max_age=60,
+        conn_health_checks=True,
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # WAL lets readers and one writer work side by side. IMMEDIATE takes the write lock at the
+    # start of a transaction: one that reads first and writes later would otherwise fail at once
+    # with "database is locked", whatever the timeout (849 such errors in 4 s when measured).
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
+        " PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Queue ------------------------------------------------------------------------------
+
+
+def _embedded_broker_socket() -> Path:
+    """Return where the embedded Valkey server listens: a socket in a folder of its owner alone."""
+    socket = STUDIO_HOME / "run" / "valkey.sock"
+    if len(os.fsencode(socket)) <= 100:  # the kernel takes 107 bytes
+        return socket
+    digest = hashlib.sha256(os.fsencode(STUDIO_HOME)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"studio-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+STUDIO_BROKER_SOCKET = _embedded_broker_socket()
+# The broker carries hints only: losing all of it loses no run, see docs/data-flow.md.
+REDIS_URL = env.text("REDIS_URL", f"redis+socket://{quote(str(STUDIO_BROKER_SOCKET))}?virtual_host=0")
+STUDIO_BROKER_IS_EMBEDDED = not env.text("REDIS_URL")
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = None  # a run's row says how it went
+CELERY_TASK_IGNORE_RESULT = True
+# Early acknowledgement: with a late one, a worker that lost its broker ran one task three times.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "runs.sweep", "schedule": 5.0, "options": {"expires": 30}},
+    "reap": {"task": "runs.reap", "schedule": 5.0, "options": {"expires": 30}},
+    "prune": {"task": "runs.prune", "schedule": 3600.0, "options": {"expires": 3600}},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(STUDIO_HOME / "run" / "beat-schedule")
+
+# --- Execution --------------------------------------------------------------------------
+
+# How long a canceled script may clean up between SIGTERM and SIGKILL. Zero kills at once.
+STUDIO_GRACE_SECONDS = env.number("STUDIO_GRACE_SECONDS", default=5)
+# A supervisor renews its lease every third of this; one that is silent for longer is NotResponding.
+STUDIO_LEASE_SECONDS = env.number("STUDIO_LEASE_SECONDS", default=15, minimum=0.3)
+# How long a silent attempt may come back before it is settled: it counts from the lease's end.
+STUDIO_LOST_SECONDS = env.number("STUDIO_LOST_SECONDS", default=30)
+# How often a supervisor looks whether its run is to stop.
+STUDIO_CANCEL_POLL_SECONDS = env.number("STUDIO_CANCEL_POLL_SECONDS", default=0.25, minimum=0.05)
+# How often a worker looks for waiting runs by itself, should no hint reach it.
+STUDIO_POLL_SECONDS = env.number("STUDIO_POLL_SECONDS", default=1, minimum=0.05)
+# How long a run may be Preparing (its packages are installed then) or Starting.
+STUDIO_PREPARE_SECONDS = env.number("STUDIO_PREPARE_SECONDS", default=1800, minimum=1)
+# Python environments made for runs with requirements: how long and how much of them to keep.
+STUDIO_ENVIRONMENTS_DAYS = env.number("STUDIO_ENVIRONMENTS_DAYS", default=30)
+STUDIO_ENVIRONMENTS_BYTES = env.integer("STUDIO_ENVIRONMENTS_BYTES", default=20 * 2**30)
+# What a run gets from the worker's own environment, beside PATH, HOME, LANG and the like.
+STUDIO_PASS_ENVIRONMENT = env.words("STUDIO_PASS_ENVIRONMENT")
+
+# --- Limits -----------------------------------------------------------------------------
+
+STUDIO_SNAPSHOT_BYTES = env.integer("STUDIO_SNAPSHOT_BYTES", default=300 * 2**20, minimum=1)
+STUDIO_SNAPSHOT_FILES = env.integer("STUDIO_SNAPSHOT_FILES", default=10_000, minimum=1)
+# What is kept of one log: the first and the last half of it; the gap between is announced.
+STUDIO_LOG_BYTES = env.integer("STUDIO_LOG_BYTES", default=2 * 2**30, minimum=2**16)
+STUDIO_ARTIFACT_BYTES = env.integer("STUDIO_ARTIFACT_BYTES", default=20 * 2**30, minimum=1)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FILES = STUDIO_SNAPSHOT_FILES
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# --- Words and times --------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+USE_I18N = True
+TIME_ZONE = env.text("STUDIO_TIME_ZONE", "UTC")
+USE_TZ = True
+
+# --- Logs of the server itself ----------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("STUDIO_LOG_LEVEL", "INFO")},
+}

@@ -1,0 +1,9 @@
+"""The root of all addresses: the admin console, and everything else in `runs`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("runs.urls")),
+]

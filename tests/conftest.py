@@ -1,0 +1,102 @@
+"""The cast of the tests, and what belongs to one kind of database only."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+
+from runs.models import ComputeTarget, Experiment, Role, Workspace
+from tests import factories
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of the other database: they are no part of this run, rather than skipped in it."""
+    other = "sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def noon() -> datetime:
+    """The instant at which most tests play."""
+    return factories.NOON
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    """The workspace `default`."""
+    return factories.workspace("default")
+
+
+@pytest.fixture
+def owner(workspace: Workspace) -> User:
+    """Somebody who owns the workspace."""
+    owner = factories.user("olivia")
+    factories.member(workspace, owner, Role.OWNER)
+    return owner
+
+
+@pytest.fixture
+def team_mate(workspace: Workspace) -> User:
+    """A contributor of the workspace."""
+    team_mate = factories.user("tom")
+    factories.member(workspace, team_mate, Role.CONTRIBUTOR)
+    return team_mate
+
+
+@pytest.fixture
+def reader(workspace: Workspace) -> User:
+    """Somebody who may look at the workspace only."""
+    reader = factories.user("rita")
+    factories.member(workspace, reader, Role.READER)
+    return reader
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """A member of another workspace."""
+    stranger = factories.user("stan")
+    factories.member(factories.workspace("elsewhere"), stranger, Role.OWNER)
+    return stranger
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    """A superuser."""
+    return User.objects.create_superuser("ada", password="secret")
+
+
+@pytest.fixture
+def local(db: None) -> ComputeTarget:
+    """The compute target `local` with two slots."""
+    return factories.compute_target("local")
+
+
+@pytest.fixture
+def experiment(workspace: Workspace) -> Experiment:
+    """The experiment `explore-runs`."""
+    return factories.experiment(workspace, "explore-runs")
+
+
+@pytest.fixture
+def client_for() -> Callable[[User], Client]:
+    """A browser in which the given user is signed in."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def is_sqlite() -> bool:
+    """Whether the tests run on SQLite."""
+    return connection.vendor == "sqlite"

@@ -1,0 +1,92 @@
+"""One function per model: rows with believable defaults, each of which a test may set."""
+
+import itertools
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from runs import lifecycle
+from runs.models import ComputeTarget, Experiment, Membership, Role, Run, RunType, StatusCount, Worker, Workspace
+from runs.status import TERMINAL, RunStatus
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+_numbers = itertools.count(1)
+
+
+def user(name: str = "", **fields: Any) -> User:
+    """A user who can sign in with the password `secret`."""
+    return User.objects.create_user(name or f"user{next(_numbers)}", password="secret", **fields)
+
+
+def workspace(name: str = "", *, at: datetime = NOON, **fields: Any) -> Workspace:
+    """A workspace without members."""
+    return Workspace.objects.create(name=name or f"workspace{next(_numbers)}", created_at=at, **fields)
+
+
+def member(workspace: Workspace, user: User, role: Role = Role.CONTRIBUTOR) -> Membership:
+    """A membership of `user`."""
+    return Membership.objects.create(workspace=workspace, user=user, role=role)
+
+
+def compute_target(name: str = "", *, slots: int = 2, at: datetime = NOON, **fields: Any) -> ComputeTarget:
+    """An enabled compute target."""
+    return ComputeTarget.objects.create(name=name or f"target{next(_numbers)}", slots=slots, created_at=at, **fields)
+
+
+def worker(*, at: datetime = NOON, **fields: Any) -> Worker:
+    """A worker that beat at `at`."""
+    defaults: dict[str, Any] = {"host": "host1", "boot_id": "boot1", "pid": 4242, "targets": ["local"]}
+    return Worker.objects.create(started_at=at, heartbeat_at=at, **{**defaults, **fields})
+
+
+def experiment(workspace: Workspace, name: str = "", *, at: datetime = NOON, **fields: Any) -> Experiment:
+    """An experiment with its row of counts per status."""
+    created = Experiment.objects.create(
+        workspace=workspace, name=name or f"experiment{next(_numbers)}", created_at=at, latest_submitted_at=at, **fields
+    )
+    StatusCount.objects.bulk_create(
+        StatusCount(experiment=created, is_child=is_child, status=status)
+        for is_child in (False, True)
+        for status in RunStatus
+    )
+    return created
+
+
+def run(
+    experiment: Experiment,
+    *,
+    by: User,
+    status: RunStatus = RunStatus.QUEUED,
+    parent: Run | None = None,
+    at: datetime = NOON,
+    **fields: Any,
+) -> Run:
+    """A run that is already in `status`, with its first event and its count. Skips the lifecycle on purpose."""
+    experiment.latest_run_number += 1
+    values: dict[str, Any] = {
+        "run_id": f"{experiment.name}_{int(at.timestamp())}_{uuid.uuid4().hex[:8]}",
+        "run_type": RunType.SCRIPT,
+        "script": "train.py",
+        "status_at": at,
+        "created_at": at,
+        "queued_at": at,
+        "ended_at": at if status in TERMINAL else None,
+        **fields,
+    }
+    created = Run.objects.create(
+        workspace=experiment.workspace,
+        experiment=experiment,
+        number=experiment.latest_run_number,
+        submitted_by=by,
+        status=status,
+        parent=parent,
+        root=(parent.root or parent) if parent else None,
+        **values,
+    )
+    lifecycle.record_new([created], by=by, actor="factory")
+    experiment.latest_run, experiment.latest_submitted_at = created, at
+    experiment.save(update_fields=["latest_run", "latest_run_number", "latest_submitted_at"])
+    return created

@@ -1,0 +1,18 @@
+"""Django's settings for the tests: the product's own, in a folder of their own, without its slow parts."""
+
+import os
+import tempfile
+
+# Before the product's settings are read: a test run never touches a developer's own data.
+os.environ["STUDIO_HOME"] = tempfile.mkdtemp(prefix="studio-tests-")
+os.environ.setdefault("STUDIO_LOG_LEVEL", "WARNING")
+
+from studio.settings import *  # noqa: F403
+from studio.settings import MIDDLEWARE as _MIDDLEWARE
+from studio.settings import STORAGES as _STORAGES
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["*"]
+# The manifest of hashed names is made by `up`; tests read the sources.
+STORAGES = {**_STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+MIDDLEWARE = [name for name in _MIDDLEWARE if "whitenoise" not in name]
