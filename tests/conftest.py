@@ -1,6 +1,7 @@
-"""The cast of the tests, and what belongs to one kind of database only."""
+"""The cast of the tests, and what is left out where a part is missing."""
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 
@@ -14,12 +15,26 @@ from tests import factories
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of the other database: they are no part of this run, rather than skipped in it."""
-    other = "sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"
-    left_out = [item for item in items if item.get_closest_marker(other)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    """Leave out the tests of the other database, and those of a browser where there is none.
+
+    Left out is not skipped: it is no part of this run, and the closing line counts it. In
+    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing browser is an error.
+    """
+    unfit = {"sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"}
+    if not shutil.which("chromium"):
+        if os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
+            raise pytest.UsageError("The browser tests need chromium on the path.")
+        unfit.add("browser")
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in unfit)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let no test be skipped in CI."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped") and os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
