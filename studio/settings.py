@@ -182,6 +182,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STUDIO_HOME / "run" / "beat-schedule")
 
 # --- Execution --------------------------------------------------------------------------
 
+# The compute targets that a worker here serves, by name; none named is every enabled one.
+STUDIO_TARGETS = env.words("STUDIO_TARGETS")
 # How long a canceled script may clean up between SIGTERM and SIGKILL. Zero kills at once.
 STUDIO_GRACE_SECONDS = env.number("STUDIO_GRACE_SECONDS", default=5)
 # A supervisor renews its lease every third of this; one that is silent for longer is NotResponding.
