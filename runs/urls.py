@@ -1,5 +1,11 @@
 """All addresses of the site but the admin console's."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from runs.views import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    # For load balancers and monitors.
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
