@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
 os.environ["STUDIO_LOG_LEVEL"] = "ERROR"
 
-import django  # noqa: E402
+import django
 
 django.setup()
 
