@@ -1,0 +1,90 @@
+"""What runs in the children of `manage.py up`: the web server, the Celery worker and beat."""
+
+import http.client
+import logging
+import os
+import socket
+import warnings
+from importlib import import_module
+
+from celery import current_app
+from celery.platforms import SecurityWarning
+from django.conf import settings
+from django.urls import get_resolver
+
+# Requests are short; an upload holds one of these for as long as it takes.
+_WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
+_TASK_THREADS = 2
+
+
+def load(names: list[str]) -> None:
+    """Load what the named parts need, so that the children forked from here share it."""
+    if "web" in names:
+        import_module("granian")
+        import_module("studio.wsgi")
+        _ = get_resolver().url_patterns
+    for module in ("celery.apps.worker", "celery.apps.beat", "celery.concurrency.thread", "kombu.transport.redis"):
+        import_module(module)
+    # Celery would run Django's checks again in each child, and load templates and all for them.
+    os.environ["CELERY_SKIP_CHECKS"] = "1"
+    current_app.loader.import_default_modules()
+    current_app.finalize()
+
+
+def run_web(host: str, port: int) -> None:
+    """Serve the pages and the API until told to stop."""
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+
+    Granian(
+        "studio.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=_WEB_THREADS,
+        websockets=False,
+        http=HTTPModes.http1,
+        log_level=LogLevels.info if _level() <= logging.INFO else LogLevels.warning,
+        workers_kill_timeout=1,
+    ).serve()
+
+
+def run_worker() -> None:
+    """Serve the compute targets until told to stop."""
+    # `up` warns of this itself, in one line.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    worker = current_app.Worker(
+        pool_cls="threads",
+        concurrency=_TASK_THREADS,
+        # Several workers may serve one machine, and a restart is a new worker.
+        hostname=f"studio-{os.getpid()}@{socket.gethostname()}",
+        loglevel=_level(),
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+    )
+    worker.start()
+    raise SystemExit(worker.exitcode)
+
+
+def run_beat() -> None:
+    """Send the periodic tasks until told to stop."""
+    current_app.Beat(schedule=settings.CELERY_BEAT_SCHEDULE_FILENAME, loglevel=_level(), quiet=True).run()
+
+
+def answers(host: str, port: int) -> bool:
+    """Return whether a web server answers there, whatever it says."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status > 0
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _level() -> int:
+    return logging.getLogger().level
