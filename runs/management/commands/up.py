@@ -11,13 +11,10 @@ from argparse import ArgumentParser
 from typing import Any, cast
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
-from django.utils import timezone
 
-from runs.actions import tokens
-from runs.management import broker, firstrun, home, parts
+from runs.management import broker, firstrun, home, parts, sign_in
 from runs.management.children import Child, Children
 from runs.models import ComputeTarget
 
@@ -153,10 +150,10 @@ class Command(BaseCommand):
         """Say where everything is, and how to get in."""
         if "web" in names:
             self._say_plainly(f"Studio is at {address}")
-            user = User.objects.filter(is_active=True, is_superuser=True).order_by("id").first()
+            user = sign_in.first_administrator()
             if user is not None:
-                secret = tokens.create_sign_in_link(user=user, at=timezone.now())
-                self._say_plainly(f"  sign in as {user.get_username()}, once: {address}/sign-in/{secret}/")
+                link = sign_in.make_link(user=user, address=address)
+                self._say_plainly(f"  sign in as {user.get_username()}, once: {link}")
             connections.close_all()
         else:
             self._say_plainly(f"Studio's {names[0]} runs")
