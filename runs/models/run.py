@@ -88,6 +88,8 @@ class Run(models.Model):
     )
     # Overrides the setting; zero is "stop now".
     cancel_grace_seconds = models.FloatField(null=True, blank=True)
+    # Somebody called the running script a failure: stopped like a canceled one, it ends as Failed.
+    fails_when_stopped = models.BooleanField(default=False)
 
     # What to execute: a script with arguments, or a command line, in the snapshot's folder.
     compute_target = models.ForeignKey(ComputeTarget, models.PROTECT, null=True, blank=True, related_name="runs")

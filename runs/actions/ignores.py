@@ -1,0 +1,44 @@
+"""Which files of a source folder stay behind: `.amlignore`, else `.gitignore`, nested as git nests them."""
+
+from collections.abc import Callable, Collection
+from functools import cache
+from posixpath import dirname
+
+from pathspec import GitIgnoreSpec
+
+
+def kept(paths: Collection[str], read: Callable[[str], str]) -> list[str]:
+    """Return those of `paths` that no ignore file among them excludes, in their order.
+
+    Where the top folder has an `.amlignore`, the files of that name count; else the
+    `.gitignore` files. `read` returns the text of one. As in git, the rules of a deeper
+    folder go first, and nothing inside an excluded folder can be brought back.
+    """
+    name = ".amlignore" if ".amlignore" in paths else ".gitignore"
+    specs = {
+        dirname(path): GitIgnoreSpec.from_lines(read(path).splitlines())
+        for path in paths
+        if path == name or path.endswith(f"/{name}")
+    }
+    if not specs:
+        return list(paths)
+
+    def is_excluded(path: str) -> bool:
+        """Ask the folders from the path's own up to the top; the first that has an opinion decides."""
+        folder = dirname(path.rstrip("/"))
+        while True:
+            if spec := specs.get(folder):
+                verdict = spec.check_file(path[len(folder) + 1 :] if folder else path).include
+                if verdict is not None:
+                    return verdict
+            if not folder:
+                return False
+            folder = dirname(folder)
+
+    @cache
+    def is_excluded_folder(folder: str) -> bool:
+        if not folder:
+            return False
+        return is_excluded_folder(dirname(folder)) or is_excluded(f"{folder}/")
+
+    return [path for path in paths if not is_excluded_folder(dirname(path)) and not is_excluded(path)]

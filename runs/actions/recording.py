@@ -1,0 +1,175 @@
+"""What running scripts write down: points of metrics in batches, params, and files."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from runs import limits, storage
+from runs.actions import checks
+from runs.errors import InvalidInput
+from runs.models import Artifact, Metric, MetricBatch, MetricPoint, Param, Run
+from runs.models.metric import MetricKind
+
+_STEP = 2**63 - 1
+# Numbers and texts may share a series: a loss that is "diverged" once is no reason to lose the rest.
+_SCALAR = (MetricKind.NUMBER, MetricKind.TEXT)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point to record. Without `step` it gets the series' next one; without `at`, the time of the batch.
+
+    A number has `value`; the other kinds have `text` (see MetricKind).
+    """
+
+    name: str
+    step: int | None = None
+    at: datetime | None = None
+    value: float | None = None
+    text: str = ""
+    kind: str = MetricKind.NUMBER
+
+
+def row_text(row: Mapping[str, Any]) -> str:
+    """Return the text of a point of kind `row`: JSON, in which NaN and infinities are texts."""
+    return json.dumps({name: _json_number(value) for name, value in row.items()}, ensure_ascii=False)
+
+
+def log_metrics(*, run: Run, points: Sequence[Point], at: datetime, batch_id: str = "") -> int:
+    """Add `points` to the run's series in their order; return how many were stored.
+
+    All or nothing. A `batch_id` that was stored before changes nothing and returns 0, so
+    that a client may send again what it got no answer for. Two writers of one series
+    take turns. Raises InvalidInput, naming the point at fault.
+    """
+    if len(points) > limits.METRIC_POINTS_PER_BATCH:
+        raise InvalidInput(
+            f"The batch has {len(points):,} points; at most {limits.METRIC_POINTS_PER_BATCH:,} are allowed.",
+            field="points",
+        )
+    checks.text(batch_id, field="batch_id", limit=64)
+    rows = [_row(point, field=f"points.{position}", at=at) for position, point in enumerate(points)]
+    with transaction.atomic():
+        if batch_id and not _is_new_batch(run, batch_id, at):
+            return 0
+        series = _series(run, {point.name: point.kind for point in reversed(points)})
+        for position, (point, row) in enumerate(zip(points, rows, strict=True)):
+            metric = series[point.name]
+            if metric.kind != point.kind and not (metric.kind in _SCALAR and point.kind in _SCALAR):
+                raise InvalidInput(
+                    f"The metric {point.name!r} is of kind {metric.kind} and cannot take a {point.kind}.",
+                    field=f"points.{position}.kind",
+                )
+            row.metric = metric
+            row.step = metric.point_count if point.step is None else point.step
+            _summarize(metric, row)
+        MetricPoint.objects.bulk_create(rows)
+        Metric.objects.bulk_update(
+            series.values(),
+            ["point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value"],
+        )
+    return len(rows)
+
+
+def log_params(*, run: Run, params: Mapping[str, Any]) -> None:
+    """Add `params` to the run, or change their values. Others stay."""
+    checked = checks.params(params)
+    if not checked:
+        return
+    with transaction.atomic():
+        Param.objects.bulk_create(
+            [Param(run=run, name=name, value=value, number=checks.finite(value)) for name, value in checked.items()],
+            update_conflicts=True,
+            unique_fields=["run", "name"],
+            update_fields=["value", "number"],
+        )
+        checks.count(Param.objects.filter(run=run).count(), field="params", limit=limits.PARAMS_PER_RUN)
+
+
+def save_artifact(*, run: Run, path: str, chunks: Iterable[bytes], at: datetime) -> Artifact:
+    """Store `chunks` as the run's file `path`, replacing what was there. Raises BadPath or TooLarge."""
+    storage.check_path(path)
+    known = Artifact.objects.filter(run=run)
+    if not known.filter(path=path).exists():
+        checks.count(known.count() + 1, field="artifacts", limit=limits.ARTIFACTS_PER_RUN)
+    stored = storage.save_artifact(run.pk, path, chunks)
+    artifact, _ = Artifact.objects.update_or_create(
+        run=run, path=path, defaults={"size_bytes": stored.size_bytes, "digest": stored.digest, "created_at": at}
+    )
+    return artifact
+
+
+def _row(point: Point, *, field: str, at: datetime) -> MetricPoint:
+    """Return the row of `point`, still without its series and step, or raise InvalidInput."""
+    checks.key(point.name, field=f"{field}.name", limit=limits.METRIC_NAME_LENGTH)
+    if point.kind not in MetricKind.values:
+        raise InvalidInput(
+            f"{point.kind!r} is no kind of metric: {', '.join(MetricKind.values)}.", field=f"{field}.kind"
+        )
+    if point.step is not None and not -_STEP <= point.step <= _STEP:
+        raise InvalidInput("The step is no 64-bit number.", field=f"{field}.step")
+    value, text = None, point.text
+    if point.kind == MetricKind.NUMBER:
+        if point.value is None:
+            raise InvalidInput("A number needs a value.", field=f"{field}.value")
+        value, text = _number(point.value, field=f"{field}.value")
+    checks.text(text, field=f"{field}.text", limit=limits.METRIC_TEXT_LENGTH)
+    return MetricPoint(at=point.at or at, value=value, text=text)
+
+
+def _number(value: float, *, field: str) -> tuple[float | None, str]:
+    """Return `value` as a finite number, or else as the text that stands for it."""
+    try:
+        number = float(value)
+    except (OverflowError, TypeError, ValueError):
+        raise InvalidInput("The value is no number that a double can hold.", field=field) from None
+    if math.isnan(number):
+        return None, "NaN"
+    if math.isinf(number):
+        return None, "Infinity" if number > 0 else "-Infinity"
+    return number, ""
+
+
+def _json_number(value: Any) -> Any:
+    return _number(value, field="row")[1] or value if isinstance(value, float) else value
+
+
+def _is_new_batch(run: Run, batch_id: str, at: datetime) -> bool:
+    try:
+        with transaction.atomic():
+            MetricBatch.objects.create(run=run, batch_id=batch_id, at=at)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _series(run: Run, kinds: Mapping[str, str]) -> dict[str, Metric]:
+    """Return the run's series of these names, made where missing, and held for this transaction."""
+    # Always in the same order, so that two writers cannot wait for each other.
+    held = Metric.objects.select_for_update().filter(run=run, name__in=list(kinds)).order_by("name")
+    series = {metric.name: metric for metric in held}
+    missing = sorted(set(kinds) - set(series))
+    if missing:
+        checks.count(
+            Metric.objects.filter(run=run).count() + len(missing), field="metrics", limit=limits.METRICS_PER_RUN
+        )
+        Metric.objects.bulk_create(
+            [Metric(run=run, name=name, kind=kinds[name]) for name in missing], ignore_conflicts=True
+        )
+        series = {metric.name: metric for metric in held.all()}
+    return series
+
+
+def _summarize(metric: Metric, row: MetricPoint) -> None:
+    """Count `row` into the summaries of its series."""
+    metric.point_count += 1
+    metric.latest_value, metric.latest_text = row.value, row.text
+    metric.latest_step, metric.latest_at = row.step, row.at
+    if row.value is not None:
+        metric.min_value = row.value if metric.min_value is None else min(metric.min_value, row.value)
+        metric.max_value = row.value if metric.max_value is None else max(metric.max_value, row.value)
