@@ -3,11 +3,16 @@
 import uuid
 from typing import Self
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
 
 from runs import limits
+
+# It is part of a queue's name and is written in comma-separated lists.
+_is_name = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Expected letters, digits, dots, dashes and underscores, a letter or digit first."
+)
 
 
 class ComputeTargetQuerySet(models.QuerySet["ComputeTarget"]):
@@ -21,7 +26,7 @@ class ComputeTargetQuerySet(models.QuerySet["ComputeTarget"]):
 class ComputeTarget(models.Model):
     """A named place to run: a Celery queue, the workers that listen on it, slots and limits."""
 
-    name = models.CharField(max_length=limits.COMPUTE_TARGET_NAME_LENGTH, unique=True)
+    name = models.CharField(max_length=limits.COMPUTE_TARGET_NAME_LENGTH, unique=True, validators=[_is_name])
     description = models.TextField(blank=True, default="")
     slots = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
     is_enabled = models.BooleanField(default=True)
