@@ -1,11 +1,66 @@
 """All addresses of the site but the admin console's."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, register_converter
 
-from runs.views import health
+from runs.views import (
+    compute_list,
+    experiment_detail,
+    experiment_list,
+    health,
+    home,
+    password_change,
+    pipeline_list,
+    sign_in,
+    theme,
+    token_list,
+)
+
+
+class ExperimentNameConverter:
+    """An experiment's name in an address. `/` and `~` are written `~2F` and `~7E`: servers decode %2F too early."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        """Return the name that the address means."""
+        return value.replace("~2F", "/").replace("~7E", "~")
+
+    def to_url(self, value: str) -> str:
+        """Return the name as it is written in an address."""
+        return value.replace("~", "~7E").replace("/", "~2F")
+
+
+register_converter(ExperimentNameConverter, "experiment")
+
+_WORKSPACE = "w/<str:workspace_name>/"
+_EXPERIMENT = _WORKSPACE + "experiments/<experiment:experiment_name>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # For load balancers and monitors.
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    # People.
+    path("sign-in/", sign_in.sign_in, name="sign_in"),
+    path("sign-in/<str:secret>/", sign_in.sign_in_link, name="sign_in_link"),
+    path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("password/", password_change.password_change, name="password_change"),
+    path("theme/", theme.theme, name="theme"),
+    path("tokens/", token_list.token_list, name="token_list"),
+    path("tokens/<int:token_id>/revoke/", token_list.token_revoke, name="token_revoke"),
+    # A workspace.
+    path("", home.home, name="home"),
+    path(_WORKSPACE, home.workspace_home, name="workspace_home"),
+    path(_WORKSPACE + "pipelines/", pipeline_list.pipeline_list, name="pipeline_list"),
+    path(_WORKSPACE + "cancel-runs/", pipeline_list.runs_cancel, name="runs_cancel"),
+    path(_WORKSPACE + "archive-experiments/", experiment_list.experiments_archive, name="experiments_archive"),
+    path(_WORKSPACE + "restore-experiments/", experiment_list.experiments_restore, name="experiments_restore"),
+    # Experiments. A tile comes last: its name is any word.
+    path(_WORKSPACE + "experiments/", experiment_list.experiment_list, name="experiment_list"),
+    path(_EXPERIMENT, experiment_detail.experiment_detail, name="experiment_detail"),
+    path(_EXPERIMENT + "archive/", experiment_detail.experiment_archive, name="experiment_archive"),
+    path(_EXPERIMENT + "restore/", experiment_detail.experiment_restore, name="experiment_restore"),
+    path(_EXPERIMENT + "<str:tile>/", experiment_detail.experiment_detail, name="experiment_tile"),
+    # Compute.
+    path("compute/", compute_list.compute_list, name="compute_list"),
+    # Runs.
 ]

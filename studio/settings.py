@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "runs",
 ]
 MIDDLEWARE = [
+    "runs.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -83,6 +84,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "runs.middleware.time_zone",
+    "runs.middleware.RefusalMiddleware",
 ]
 # Tags that every template may use without {% load %}, so that one source serves Django 5.2 and 6.
 _TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static", "runs.templatetags.studio"]

@@ -8,6 +8,8 @@ from runs.models.lease import Lease
 from runs.models.metric import Metric, MetricBatch, MetricPoint
 from runs.models.run import Run, RunType
 from runs.models.run_event import RunEvent
+from runs.models.search_text import SearchText
+from runs.models.sign_in_failure import SignInFailure
 from runs.models.snapshot import Snapshot
 from runs.models.tag import Param, Property, Tag
 from runs.models.token import ApiToken, SignInLink
@@ -30,6 +32,8 @@ __all__ = [
     "Run",
     "RunEvent",
     "RunType",
+    "SearchText",
+    "SignInFailure",
     "SignInLink",
     "Snapshot",
     "StatusCount",

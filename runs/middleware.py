@@ -1,0 +1,85 @@
+"""What every request passes: the reader's time zone, and the headers that keep foreign code out of the pages."""
+
+import zoneinfo
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from runs.errors import Conflict, NotFound, PermissionDenied, RunsError, TooLarge
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# No inline script or style, nothing from elsewhere. A view that shows users' own files sets a stricter one.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+    )
+)
+PERMISSIONS_POLICY = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
+_STATUSES: dict[type[RunsError], int] = {NotFound: 404, PermissionDenied: 403, Conflict: 409, TooLarge: 413}
+
+
+def security_headers(get_response: GetResponse) -> GetResponse:
+    """Add the content security policy and its like, unless the view has set its own; keep answers to htmx uncached."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        if request.headers.get("HX-Request") == "true":
+            # Else the browser's back button may show a part as if it were the page.
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return middleware
+
+
+def time_zone(get_response: GetResponse) -> GetResponse:
+    """Show times in the zone that app.js found in the browser and put into a cookie; else in TIME_ZONE."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with timezone.override(_zone(request.COOKIES.get("timezone", ""))):
+            return get_response(request)
+
+    return middleware
+
+
+class RefusalMiddleware:
+    """Turn what the domain refuses into a page, or into a line of text that a toast shows."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a RunsError that no view caught; the API's dialects catch their own."""
+        if not isinstance(exception, RunsError):
+            return None
+        status = _status(exception)
+        if request.headers.get("HX-Request") == "true":
+            return HttpResponse(exception.message, status=status, content_type="text/plain; charset=utf-8")
+        template = {404: "404.html", 403: "403.html"}.get(status, "refused.html")
+        return render(request, template, {"exception": exception.message}, status=status)
+
+
+def _status(error: RunsError) -> int:
+    return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 400)
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo | None:
+    try:
+        return zoneinfo.ZoneInfo(name) if name else None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # a cookie may hold anything
+        return None

@@ -1,0 +1,96 @@
+"""The compute targets: slots, what runs and waits on them, and the workers that serve them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db.models import Count
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from runs.models import Attempt, ComputeTarget, Run, Worker
+from runs.status import RunStatus
+from runs.views import live
+from runs.views.request import SignedInRequest
+
+# Three heartbeats: one that is late is no alarm.
+_WORKER_SILENCE = timedelta(seconds=15)
+
+
+@dataclass
+class TargetRow:
+    """One compute target as the page shows it. `hidden_count` runs are in workspaces that are not the reader's."""
+
+    target: ComputeTarget
+    queued_count: int = 0
+    runs: list[Run] = field(default_factory=list)
+    hidden_count: int = 0
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def running_count(self) -> int:
+        """Return how many slots are taken."""
+        return len(self.runs) + self.hidden_count
+
+    @property
+    def is_unserved(self) -> bool:
+        """Return whether runs would wait here forever as things are."""
+        return self.target.is_enabled and not self.workers
+
+    @property
+    def start_command(self) -> str:
+        """Return the command that starts a worker for it."""
+        return f"python manage.py up --only worker --targets {self.target.name}"
+
+
+@require_GET
+def compute_list(request: SignedInRequest) -> HttpResponse:
+    """Show all compute targets. They are shared, but the runs on them are shown to members only."""
+    rows = {target.name: TargetRow(target) for target in ComputeTarget.objects.order_by("-is_enabled", "name")}
+    workers = list(Worker.objects.alive(since=timezone.now() - _WORKER_SILENCE).order_by("host", "pid"))
+    for worker in workers:
+        for name in worker.targets:
+            if name in rows:
+                rows[name].workers.append(worker)
+    queued = Run.objects.filter(status=RunStatus.QUEUED, compute_target__isnull=False)
+    for name, count in queued.values_list("compute_target__name").annotate(Count("pk")):
+        rows[name].queued_count = count
+    _add_current_runs(request, rows)
+
+    version = live.version_of(
+        [
+            (
+                row.target.pk,
+                row.target.slots,
+                row.target.is_enabled,
+                row.queued_count,
+                [(r.pk, r.status) for r in row.runs],
+                row.hidden_count,
+            )
+            for row in rows.values()
+        ],
+        [(worker.pk, worker.heartbeat_at, worker.has_broker) for worker in workers],
+    )
+    context = {
+        "nav": "compute",
+        "rows": list(rows.values()),
+        "has_workers": bool(workers),
+        "lacks_broker": any(not worker.has_broker for worker in workers),
+        "poll_seconds": live.BUSY_SECONDS,
+        "version": version,
+    }
+    return live.respond(request, "compute/compute_list.html", context, fragment="targets", version=version)
+
+
+def _add_current_runs(request: SignedInRequest, rows: dict[str, TargetRow]) -> None:
+    visible = set(
+        Run.objects.visible_to(request.user).filter(attempts__ended_at__isnull=True).values_list("pk", flat=True)
+    )
+    live_attempts = Attempt.objects.live().select_related("compute_target", "run__experiment", "run__workspace")
+    found: dict[str, list[Run]] = defaultdict(list)
+    for attempt in live_attempts.order_by("id"):
+        found[attempt.compute_target.name].append(attempt.run)
+    for name, runs in found.items():
+        rows[name].runs = [run for run in runs if run.pk in visible]
+        rows[name].hidden_count = len(runs) - len(rows[name].runs)

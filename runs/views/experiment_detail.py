@@ -1,0 +1,91 @@
+"""One experiment: status tiles, active compute targets, and its runs."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from runs import permissions, search
+from runs.actions import experiments
+from runs.errors import NotFound
+from runs.models import Experiment, Run, Workspace
+from runs.status import ACTIVE, TILES, Tile
+from runs.views import live, run_table, status_counts
+from runs.views.request import SignedInRequest
+
+
+@require_GET
+def experiment_detail(
+    request: SignedInRequest, workspace_name: str, experiment_name: str, tile: str = ""
+) -> HttpResponse:
+    """Show the experiment; behind a tile, only the runs that the tile counts."""
+    workspace = permissions.get_workspace(request.user, workspace_name)
+    experiment = _get_experiment(workspace, experiment_name)
+    if tile and tile not in set(Tile):
+        raise Http404
+
+    can_contribute = permissions.can_contribute(request.user, workspace)
+
+    now = timezone.now()
+    runs: QuerySet[Run] = Run.objects.filter(experiment=experiment)
+    if tile:
+        # By the search, which knows the short way to a status that few runs have.
+        statuses = ",".join(sorted(TILES[Tile(tile)]))
+        runs = search.apply(runs, f"status:{statuses}", user=request.user, at=now)
+    table = run_table.build(request, runs, at=now)
+    counts = status_counts.of_experiments([experiment], with_children=table.has_children)[experiment.pk]
+    in_use = Run.objects.filter(experiment=experiment, status__in=ACTIVE, compute_target__isnull=False)
+    active_targets = in_use.values("compute_target").distinct().count()
+
+    version = live.version_of(table.facts, counts.tiles, active_targets, experiment.archived_at)
+    context = {
+        "nav": "experiments",
+        "workspace": workspace,
+        "experiment": experiment,
+        "tile": tile,
+        "counts": counts,
+        "active_targets": active_targets,
+        "table": table,
+        "version": version,
+        "can_contribute": can_contribute,
+    }
+    status = 422 if table.problem else 200
+    return live.respond(
+        request, "experiment/experiment_detail.html", context, fragment="runs", version=version, status=status
+    )
+
+
+@require_POST
+def experiment_archive(request: SignedInRequest, workspace_name: str, experiment_name: str) -> HttpResponse:
+    """Archive the experiment."""
+    return _change(request, workspace_name, experiment_name, experiments.archive, _("Archived."))
+
+
+@require_POST
+def experiment_restore(request: SignedInRequest, workspace_name: str, experiment_name: str) -> HttpResponse:
+    """Restore the experiment."""
+    return _change(request, workspace_name, experiment_name, experiments.restore, _("Restored."))
+
+
+def _change(
+    request: SignedInRequest, workspace_name: str, experiment_name: str, change: Callable[..., Experiment], done: str
+) -> HttpResponse:
+    workspace = permissions.get_workspace(request.user, workspace_name)
+    experiment = _get_experiment(workspace, experiment_name)
+    permissions.check_can_contribute(request.user, workspace)
+    change(experiment=experiment, by=request.user, at=timezone.now())
+    messages.success(request, done)
+    return redirect(experiment)
+
+
+def _get_experiment(workspace: Workspace, name: str) -> Experiment:
+    experiment = Experiment.objects.filter(workspace=workspace, name=name).first()
+    if experiment is None:
+        raise NotFound(f"There is no experiment {name!r} in the workspace {workspace.name}.", field="experiment")
+    experiment.workspace = workspace
+    return experiment
