@@ -1,6 +1,7 @@
 """For load balancers and monitors: is the process up, and can it work? Public, so they say little."""
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import redis
 from django.conf import settings
@@ -51,11 +52,12 @@ def _targets_without_worker() -> list[str]:
 
 def _has_broker() -> bool:
     """Return whether the broker answers. Without it workers poll: slower by a second, and worth a look."""
-    options = {"socket_timeout": _BROKER_TIMEOUT_SECONDS, "socket_connect_timeout": _BROKER_TIMEOUT_SECONDS}
+    url = settings.REDIS_URL
     if settings.STUDIO_BROKER_IS_EMBEDDED:
-        client = redis.Redis(unix_socket_path=str(settings.STUDIO_BROKER_SOCKET), **options)
-    else:
-        client = redis.Redis.from_url(settings.REDIS_URL, **options)
+        url = f"unix://{quote(str(settings.STUDIO_BROKER_SOCKET))}"
+    client = redis.Redis.from_url(
+        url, socket_timeout=_BROKER_TIMEOUT_SECONDS, socket_connect_timeout=_BROKER_TIMEOUT_SECONDS
+    )
     try:
         with client:
             return bool(client.ping())
