@@ -51,7 +51,7 @@ def move(
     unless that attempt is still the run's latest. `fields` are other columns to set in
     the same update.
 
-    `queued_at`, `started_at` (the first time) and `ended_at` are kept here. Raises
+    `queued_at`, `started_at` (the first time), `ended_at` and `duration_seconds` are kept here. Raises
     IllegalTransition if the table forbids the move, and LostRace if another process
     moved the row first; nothing is written then.
     """
@@ -65,6 +65,8 @@ def move(
         changes.setdefault("started_at", at)
     if to in TERMINAL:
         changes.setdefault("ended_at", at)
+        started_at = changes.get("started_at", run.started_at)
+        changes["duration_seconds"] = started_at and (changes["ended_at"] - started_at).total_seconds()
     held = {"pk": run.pk, "status": origin}
     if attempt is not None:
         held["attempt_number"] = attempt

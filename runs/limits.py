@@ -35,3 +35,8 @@ ARTIFACT_PATH_LENGTH = 1_024
 ARTIFACTS_PER_RUN = 100_000
 RUN_DURATION_SECONDS = 366 * 24 * 3600  # 30 days there
 PRIORITY = 1_000  # from -1000 to 1000; greater goes first
+
+QUERY_LENGTH = 4_000  # characters of a search
+QUERY_TERMS = 100
+QUERY_DEPTH = 20
+PAGE_ROWS = 1_000  # rows of one page of a list, at most

@@ -78,6 +78,8 @@ class Run(models.Model):
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # From start to end; null while it has not ended, or if it never started.
+    duration_seconds = models.FloatField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
 
@@ -153,6 +155,13 @@ class Run(models.Model):
             models.Index(fields=["workspace", "status", "-id"], name="run_workspace_status"),
             # `submitter:` and "View only my runs".
             models.Index(fields=["workspace", "submitted_by", "-id"], name="run_workspace_submitter"),
+            # A table of runs by number, end or duration (`search.paging.ORDERS`), and the ranges of
+            # these in the search bar. An experiment's numbers have the unique constraint.
+            models.Index(fields=["workspace", "number", "-id"], name="run_workspace_number"),
+            models.Index(fields=["workspace", "ended_at", "-id"], name="run_workspace_ended"),
+            models.Index(fields=["experiment", "ended_at", "-id"], name="run_experiment_ended"),
+            models.Index(fields=["workspace", "duration_seconds", "-id"], name="run_workspace_duration"),
+            models.Index(fields=["experiment", "duration_seconds", "-id"], name="run_experiment_duration"),
             # Children of a run, oldest first; live descendants when a parent is canceled.
             models.Index(fields=["parent", "id"], condition=Q(parent__isnull=False), name="run_children"),
             # The claim: the next queued run of a compute target.
@@ -192,10 +201,3 @@ class Run(models.Model):
     def title(self) -> str:
         """Return its heading: the display name, or `Run 3`."""
         return self.display_name or f"Run {self.number}"
-
-    @property
-    def duration_seconds(self) -> float | None:
-        """Return how long it ran from start to end, or None while it has not ended or never started."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()

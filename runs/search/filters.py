@@ -1,0 +1,65 @@
+"""Tree to queryset: one compiler for the trees of every grammar."""
+
+from datetime import datetime
+from typing import Any
+
+from runs.models.run import RunQuerySet
+from runs.search import index, nodes, plan
+from runs.search.fields import FIELDS, Scope, nearest
+from runs.search.grammar import QuerySyntaxError
+from runs.search.nodes import And, Node, Not, Or, Term, Word
+from runs.search.plan import Condition
+
+
+def apply(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime) -> RunQuerySet:
+    """Return the runs of `queryset` that meet `tree`, as `user` asks at `at`.
+
+    Archived runs are left out unless the tree speaks of them. Looks up what is rare at
+    once, see `plan`, so call it when the page is made. Raises QuerySyntaxError.
+    """
+    condition = compile_tree(tree, Scope(queryset, user, at))
+    if not any(is_about_archived(leaf) for leaf in nodes.leaves(tree)):
+        queryset = queryset.filter(archived_at__isnull=True)
+    return plan.narrow(queryset, condition)
+
+
+def is_about_archived(leaf: Word | Term) -> bool:
+    """Return whether `leaf` asks if a run is archived."""
+    return (
+        isinstance(leaf, Term)
+        and leaf.path == ("is",)
+        and "archived" in {v.text for v in leaf.values if hasattr(v, "text")}
+    )
+
+
+def compile_tree(tree: Node, scope: Scope) -> Condition:
+    """Return the condition that `tree` states. Raises QuerySyntaxError for what no field understands."""
+    match tree:
+        case Word(text):
+            return index.contains([text])
+        case Term():
+            return _compile_term(tree, scope)
+        case And(parts):
+            words = [part.text for part in parts if isinstance(part, Word)]
+            others = [compile_tree(part, scope) for part in parts if not isinstance(part, Word)]
+            # All words at once: the index is better at what they have in common than we are.
+            return plan.all_of([*([index.contains(words)] if words else []), *others])
+        case Or(parts):
+            return plan.any_of(compile_tree(part, scope) for part in parts)
+        case Not(part):
+            return plan.negation(compile_tree(part, scope))
+
+
+def _compile_term(term: Term, scope: Scope) -> Condition:
+    name = term.path[0]
+    field = FIELDS.get(name.lower())
+    if field is None:
+        raise QuerySyntaxError(
+            f"unknown field '{name}'",
+            span=nodes.Span(term.span.position, len(name)),
+            suggestion=nearest(name, FIELDS),
+            expected=FIELDS,
+        )
+    if term.key and not field.takes_key:
+        raise QuerySyntaxError(f"'{name}' takes no key", span=term.span, expected=[f"{name}:"])
+    return field.compile(term, scope)

@@ -1,0 +1,109 @@
+"""The index behind bare words: one text per run, found by any three letters in a row.
+
+The text is written here and nowhere else. What may be found is looked up by trigrams,
+which both databases keep for us, and then tested against the text itself.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.expressions import RawSQL
+
+from runs.models import Run, SearchText, Tag
+from runs.search.plan import Condition, at_most_few
+
+# Shorter words have no trigram.
+TRIGRAM = 3
+_BATCH = 500
+
+
+def fold(text: str) -> str:
+    """Return `text` as it is stored and looked for: composed, without case, without null characters."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).replace("\0", "")
+
+
+def text_of(
+    *,
+    display_name: str,
+    run_id: str,
+    experiment: str,
+    submitter: str,
+    tags: Iterable[tuple[str, str | None]],
+    description: str,
+) -> str:
+    """Return what is stored for a run with these texts, one a line."""
+    lines = [display_name, run_id, experiment, submitter]
+    lines += [key if value is None else f"{key}: {value}" for key, value in tags]
+    return fold("\n".join([*lines, description]))
+
+
+def refresh(*, run_ids: Iterable[int]) -> None:
+    """Store the present texts of the runs whose rows are `run_ids`. Part of the transaction that changed them."""
+    wanted = sorted(set(run_ids))
+    for start in range(0, len(wanted), _BATCH):
+        _refresh(wanted[start : start + _BATCH])
+
+
+@transaction.atomic
+def _refresh(run_ids: list[int]) -> None:
+    runs = Run.objects.filter(pk__in=run_ids).values_list(
+        "pk", "display_name", "run_id", "experiment__name", "submitted_by__username", "description"
+    )
+    tags: dict[int, list[tuple[str, str | None]]] = {}
+    for run_pk, key, value in Tag.objects.filter(run__in=run_ids).order_by("id").values_list("run_id", "key", "value"):
+        tags.setdefault(run_pk, []).append((key, value))
+    SearchText.objects.bulk_create(
+        (
+            SearchText(
+                run_id=pk,
+                text=text_of(
+                    display_name=display_name,
+                    run_id=run_id,
+                    experiment=experiment,
+                    submitter=submitter,
+                    tags=tags.get(pk, ()),
+                    description=description,
+                ),
+            )
+            for pk, display_name, run_id, experiment, submitter, description in runs
+        ),
+        update_conflicts=True,
+        unique_fields=["run"],
+        update_fields=["text"],
+    )
+
+
+def rebuild() -> int:
+    """Store the texts of all runs anew and return how many there are. Safe beside writers."""
+    count, after = 0, 0
+    while run_ids := list(Run.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:_BATCH]):
+        _refresh(run_ids)
+        count, after = count + len(run_ids), run_ids[-1]
+    return count
+
+
+def contains(words: Iterable[str]) -> Condition:
+    """Return the condition that a run's text holds each of `words`, whatever their case."""
+    folded = [fold(word) for word in words]
+    held = Q()
+    for word in folded:
+        held &= Q(text__contains=word)
+    test = Q(Exists(SearchText.objects.filter(held, run=OuterRef("pk"))))
+    long = [word for word in folded if len(word) >= TRIGRAM]
+    if long:
+        return Condition(test, lambda: at_most_few(_found_by_trigrams(long, held).values_list("pk", flat=True)))
+    return Condition(test, is_blind=True)
+
+
+def _found_by_trigrams(words: list[str], held: Q):
+    texts = SearchText.objects.filter(held)
+    if connection.vendor != "sqlite":
+        return texts  # the planner finds the index in LIKE '%word%' by itself
+    # Each trigram of each word: the table knows which texts hold a trigram, not where.
+    trigrams = {word[start : start + TRIGRAM] for word in words for start in range(len(word) - TRIGRAM + 1)}
+    match = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams))
+    return texts.filter(
+        run__in=RawSQL("SELECT rowid FROM runs_searchtext_fts WHERE runs_searchtext_fts MATCH %s", [match])
+    )

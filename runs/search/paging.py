@@ -1,0 +1,146 @@
+"""Pages by key, never by OFFSET or COUNT: a page costs the same at any depth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from django.core import signing
+from django.db.models import DateTimeField, Model, QuerySet
+
+from runs import limits
+from runs.errors import InvalidInput
+
+Row = TypeVar("Row", bound=Model)
+
+DEFAULT_ORDER = "-created"
+
+# The orders of runs. Each has an index for a workspace and for an experiment, newest first among
+# equals, so that a million runs are never sorted. Ids rise as runs are created.
+ORDERS: Mapping[str, str] = {
+    "created": "id",
+    "number": "number",
+    "status": "status",
+    "ended": "ended_at",
+    "duration": "duration_seconds",
+}
+# The orders of experiments, of which there are thousands at most.
+EXPERIMENT_ORDERS: Mapping[str, str] = {"created": "id", "name": "name", "submitted": "latest_submitted_at"}
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """The rows of one page, and the cursors of its neighbors; an empty cursor is no neighbor."""
+
+    items: list[Row]
+    next: str
+    previous: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place in an order: beside the row `id`, whose column holds `value`, going forth or back."""
+
+    order: str
+    is_back: bool
+    value: Any
+    id: int
+
+
+def paginate(
+    queryset: QuerySet[Row],
+    *,
+    order: str = DEFAULT_ORDER,
+    cursor: str = "",
+    limit: int = 50,
+    orders: Mapping[str, str] = ORDERS,
+) -> Page[Row]:
+    """Return one page of `queryset`: the first, or the one that `cursor` stands for.
+
+    `order` is a name of `orders`, with `-` for falling. Rows without a value come last
+    either way. Raises InvalidInput that names the field at fault.
+    """
+    name = order.removeprefix("-")
+    if name not in orders:
+        raise InvalidInput(f"{order!r} is no order; expected one of {', '.join(orders)}, or -name.", field="order")
+    if not 1 <= limit <= limits.PAGE_ROWS:
+        raise InvalidInput(f"limit is {limit}; expected 1 to {limits.PAGE_ROWS}.", field="limit")
+    place = _read(cursor, order, queryset.model, orders[name]) if cursor else None
+    is_back = place is not None and place.is_back
+    rows = _rows(queryset, orders[name], order.startswith("-"), place, limit + 1)
+    if is_back and len(rows) <= limit:
+        # The start is reached: show the first page whole rather than a part of it.
+        place, is_back = None, False
+        rows = _rows(queryset, orders[name], order.startswith("-"), None, limit + 1)
+    has_more, rows = len(rows) > limit, rows[:limit]
+    if is_back:
+        rows.reverse()
+    has_next, has_previous = (True, has_more) if is_back else (has_more, place is not None)
+    column = orders[name]
+    return Page(
+        rows,
+        next=_write(order, False, rows[-1], column) if rows and has_next else "",
+        previous=_write(order, True, rows[0], column) if rows and has_previous else "",
+    )
+
+
+def _rows(queryset: QuerySet[Row], column: str, is_falling: bool, place: _Place | None, count: int) -> list[Row]:
+    """Return up to `count` rows from `place` on.
+
+    The order is cut into stretches that an index reads one after the other: the rest of
+    the equals, the rows beyond, the rows without a value. One condition with OR would
+    read all equals again.
+    """
+    found: list[Row] = []
+    for stretch in _stretches(queryset, column, is_falling, place):
+        if len(found) < count:
+            found += stretch[: count - len(found)]
+    return found
+
+
+def _stretches(queryset: QuerySet[Row], column: str, is_falling: bool, place: _Place | None) -> list[QuerySet[Row]]:
+    is_back = place is not None and place.is_back
+    if column == "id":
+        goes_down = is_falling != is_back
+        rest = queryset if place is None else queryset.filter(**{"id__lt" if goes_down else "id__gt": place.id})
+        return [rest.order_by("-id" if goes_down else "id")]
+    # Of equals, the newest come first in a rising order and last in a falling one: one index serves both.
+    goes_down = is_falling != is_back
+    keys = (f"-{column}", "id") if goes_down else (column, "-id")
+    is_nullable = queryset.model._meta.get_field(column).null
+    valued = (queryset.filter(**{f"{column}__isnull": False}) if is_nullable else queryset).order_by(*keys)
+    # Rows without a value are last in both directions, newest first.
+    empty = queryset.filter(**{f"{column}__isnull": True}).order_by("id" if is_back else "-id")
+    if place is None:
+        return [valued, empty] if is_nullable else [valued]
+    if place.value is None:
+        same = empty.filter(**{"id__gt" if is_back else "id__lt": place.id})
+        return [same, valued] if is_back else [same]
+    equals = valued.filter(**{column: place.value, "id__gt" if goes_down else "id__lt": place.id})
+    beyond = valued.filter(**{f"{column}__lt" if goes_down else f"{column}__gt": place.value})
+    return [equals, beyond] if is_back or not is_nullable else [equals, beyond, empty]
+
+
+# --- Cursors: signed, so that what comes back is what was given out ----------------------
+
+_SALT = "runs.search.paging"
+
+
+def _write(order: str, is_back: bool, row: Model, column: str) -> str:
+    value = getattr(row, column)
+    written = value.isoformat() if isinstance(value, datetime) else value
+    return signing.Signer(salt=_SALT).sign_object([order, is_back, written, row.pk])
+
+
+def _read(cursor: str, order: str, model: type[Model], column: str) -> _Place:
+    try:
+        written_order, is_back, value, row_id = signing.Signer(salt=_SALT).unsign_object(cursor)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise InvalidInput(
+            "This cursor is not one that was given out; leave it out to start anew.", field="cursor"
+        ) from None
+    if written_order != order:
+        raise InvalidInput(f"This cursor belongs to the order {written_order}, not to {order}.", field="cursor")
+    if value is not None and isinstance(model._meta.get_field(column), DateTimeField):
+        value = datetime.fromisoformat(value)
+    return _Place(order, is_back, value, row_id)
