@@ -1,0 +1,103 @@
+"""The source folder as it is submitted: its zip, and what git says of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from studio_sdk import ignore_files
+from studio_sdk.exceptions import SnapshotException, UserErrorException
+
+SNAPSHOT_BYTES = 300 << 20
+SNAPSHOT_FILES = 10_000
+# One date for all makes equal folders equal zips.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(folder: Path, *, must_have: str = "") -> BinaryIO:
+    """Return a zip of the folder without what its ignore files name.
+
+    Raises UserErrorException if the folder or the script `must_have` is not there,
+    SnapshotException if it is too much.
+    """
+    if not folder.is_dir():
+        raise UserErrorException(f"There is no source directory {folder}.")
+    names = list(ignore_files.kept_files(folder))
+    if must_have and must_have not in names:
+        why = "is ignored by .amlignore or .gitignore" if (folder / must_have).is_file() else "is not there"
+        raise UserErrorException(f"The script {must_have} {why} in {folder.absolute()}.")
+    if len(names) > SNAPSHOT_FILES:
+        raise SnapshotException(
+            f"{folder.absolute()} has {len(names)} files, and a snapshot at most {SNAPSHOT_FILES}. "
+            "Name in .amlignore what is no source code."
+        )
+    size = sum((folder / name).stat().st_size for name in names)
+    if size > SNAPSHOT_BYTES:
+        largest = max(names, key=lambda name: (folder / name).stat().st_size)
+        raise SnapshotException(
+            f"{folder.absolute()} has {size >> 20} MiB, and a snapshot at most {SNAPSHOT_BYTES >> 20} MiB; its largest "
+            f"file is {largest}. Name in .amlignore what is no source code."
+        )
+    stream = tempfile.SpooledTemporaryFile(max_size=32 << 20)  # noqa: SIM115 - it is what is returned
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+        for name in names:
+            _add(archive, folder / name, name)
+    stream.seek(0)
+    return stream  # type: ignore[return-value]
+
+
+def empty() -> BinaryIO:
+    """Return a zip without files."""
+    stream = io.BytesIO()
+    zipfile.ZipFile(stream, "w").close()
+    return stream
+
+
+def git_properties(folder: Path) -> dict[str, str]:
+    """Return commit, branch, remote and whether there are changes, as properties; nothing outside a repository."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {}
+    properties = {
+        "azureml.git.repository_uri": re.sub(r"(?<=://)[^/@]*@", "", _git(folder, "remote", "get-url", "origin")),
+        "azureml.git.branch": _git(folder, "symbolic-ref", "--short", "HEAD"),
+        "azureml.git.commit": commit,
+        "azureml.git.dirty": str(bool(_git(folder, "status", "--porcelain", "--", "."))),
+    }
+    return {key: value for key, value in properties.items() if value}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    # A repository may name programs in its own configuration; status would start one of them.
+    safe = ["-c", "core.fsmonitor=false"]
+    try:
+        done = subprocess.run(
+            ["git", *safe, *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _add(archive: zipfile.ZipFile, file: Path, name: str) -> None:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = (0o100755 if os.access(file, os.X_OK) else 0o100644) << 16
+    with file.open("rb") as source, archive.open(info, "w") as target:
+        while True:
+            chunk = source.read(1 << 20)
+            if not chunk:
+                return
+            target.write(chunk)

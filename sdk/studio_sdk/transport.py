@@ -1,0 +1,301 @@
+"""HTTP to the server, with the standard library: keep-alive, time limits, retries with jitter.
+
+The only module that opens connections.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+import uuid
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from studio_sdk.exceptions import AuthenticationException, ServerUnreachable, ServiceException
+from studio_sdk.version import VERSION
+
+# The server is there but can not answer now: a restart, a proxy without a backend, a full queue.
+_TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
+_CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 120.0
+_IDLE_SECONDS = 4.0
+_CHUNK_BYTES = 1 << 16
+
+
+class Response:
+    """An answer whose body is still to be read."""
+
+    def __init__(self, raw: http.client.HTTPResponse):
+        self.status = raw.status
+        self.headers = raw.headers
+        self.raw = raw
+
+    def json(self) -> Any:
+        """Read the whole body as JSON; None where there is none."""
+        body = self.raw.read()
+        return json.loads(body) if body else None
+
+
+class Client:
+    """A server and a token. May be shared by threads: each has a connection of its own.
+
+    `retry_seconds` is how long a request is repeated while the server is away.
+
+    >>> client = Client("http://127.0.0.1:8000", token="...")
+    >>> client.get("/me")["username"]
+    """
+
+    def __init__(self, url: str, *, token: str = "", retry_seconds: float = 20.0):
+        self.url = url.rstrip("/")
+        self._token = token
+        self.retry_seconds = retry_seconds
+        parts = urllib.parse.urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise AuthenticationException(f"{url!r} is no address of a server; expected http://HOST[:PORT].")
+        self._parts = parts
+        self._local = threading.local()
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
+
+    def get(self, path: str, params: dict[str, Any] | None = None, **options: Any) -> Any:
+        """Return the document at `path` of the API."""
+        return self.request("GET", path, params=params, **options).json()
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Any:
+        """Send `body` as JSON; return the document that is answered."""
+        return self.request("POST", path, body={} if body is None else body, **options).json()
+
+    def patch(self, path: str, body: Any, **options: Any) -> Any:
+        """Change the document at `path`; return it."""
+        return self.request("PATCH", path, body=body, **options).json()
+
+    def pages(self, path: str, params: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the items of a list, fetching its pages as they are needed."""
+        cursor = None
+        while True:
+            page = self.get(path, {**(params or {}), "cursor": cursor})
+            yield from page["items"]
+            cursor = page.get("next")
+            if not cursor:
+                return
+
+    def upload(self, path: str, stream: BinaryIO, **options: Any) -> Any:
+        """PUT the bytes of a seekable stream, from its beginning."""
+        size = stream.seek(0, io.SEEK_END)
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        return self.request("PUT", path, raw=stream, headers=headers, **options).json()
+
+    def post_multipart(self, path: str, *, fields: dict[str, Any], file: tuple[str, BinaryIO], key: str) -> Any:
+        """POST JSON parts and one zip, under an idempotency key: sent twice, it acts once."""
+        boundary = uuid.uuid4().hex
+        name, stream = file
+        head = b""
+        for field, value in fields.items():
+            head += (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n'
+                "Content-Type: application/json\r\n\r\n"
+            ).encode() + json.dumps(value).encode()
+            head += b"\r\n"
+        head += (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.zip"\r\n'
+            "Content-Type: application/zip\r\n\r\n"
+        ).encode()
+        tail = f"\r\n--{boundary}--\r\n".encode()
+        size = stream.seek(0, io.SEEK_END)
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + size + len(tail)),
+            "Idempotency-Key": key,
+        }
+        return self.request("POST", path, raw=_Joined(head, stream, tail), headers=headers, repeatable=True).json()
+
+    def download(self, path: str, target: BinaryIO, params: dict[str, Any] | None = None) -> None:
+        """Copy the bytes at `path` into `target`; a broken transfer is resumed from where it stopped."""
+        start = target.tell()
+        ends_at = time.monotonic() + self.retry_seconds
+        etag = ""
+        while True:
+            have = target.tell() - start
+            headers = {"Range": f"bytes={have}-", "If-Range": etag} if have and etag else {}
+            if have and not etag:
+                target.seek(start)
+                target.truncate()
+            response = self.request("GET", path, params=params, headers=headers)
+            etag = response.headers.get("ETag", "") or ""
+            if have and response.status != 206:
+                target.seek(start)
+                target.truncate()
+            try:
+                shutil.copyfileobj(response.raw, target, _CHUNK_BYTES)
+            except (OSError, http.client.HTTPException) as error:
+                self.close()
+                if time.monotonic() > ends_at:
+                    raise ServerUnreachable(f"The transfer of {path} from {self.url} broke off: {error}.") from error
+            else:
+                return
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: Any = None,
+        raw: Any = None,
+        headers: dict[str, str] | None = None,
+        retry_seconds: float | None = None,
+        repeatable: bool | None = None,
+    ) -> Response:
+        """Send one request to the API; return the answer if it is a good one.
+
+        A request that may be `repeatable` (by default all but POST) is sent again, with growing
+        pauses, while the server can not be reached; any other only if it never got through.
+
+        Raises ServerUnreachable, AuthenticationException (401), ServiceException (other refusals).
+        """
+        payload = raw if raw is not None else (None if body is None else json.dumps(body).encode())
+        sent_headers = {
+            "Accept": "application/json",
+            "User-Agent": f"studio-sdk/{VERSION}",
+            **({"Authorization": f"Bearer {self._token}"} if self._token else {}),
+            **({"Content-Type": "application/json"} if body is not None else {}),
+            **(headers or {}),
+        }
+        target = self._parts.path + "/api/v1" + path + _query(params)
+        may_repeat = method != "POST" if repeatable is None else repeatable
+        ends_at = time.monotonic() + (self.retry_seconds if retry_seconds is None else retry_seconds)
+        pause = 0.1
+        while True:
+            reached = _Reached()
+            try:
+                response = self._send(method, target, payload, sent_headers, reached)
+            except (OSError, http.client.HTTPException) as error:
+                self.close()
+                failure: Exception = ServerUnreachable(
+                    f"{self.url} does not answer ({_words(error)}). Is the server running there?",
+                    inner_exception=error,
+                )
+                repeat = may_repeat or not reached.yes
+            else:
+                if response.status < 400 and response.status not in {301, 302, 307, 308}:
+                    return response
+                failure = self._refusal(method, path, response)
+                repeat = response.status in _TRANSIENT and (may_repeat or response.status in {429, 503})
+            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+            if not repeat or time.monotonic() + wait > ends_at:
+                raise failure
+            time.sleep(wait)
+            pause = min(pause * 2, 5.0)
+
+    def close(self) -> None:
+        """Close this thread's connection; the next request opens another."""
+        connection = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
+    def _send(self, method: str, target: str, payload: Any, headers: dict[str, str], reached: _Reached) -> Response:
+        # The server closes idle connections; a request that meets the close could not be told from a lost one.
+        # A forked child must not speak on its parent's connection.
+        owner, used_at = getattr(self._local, "used", (0, 0.0))
+        if owner != os.getpid() or time.monotonic() - used_at > _IDLE_SECONDS:
+            self.close()
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        if connection.sock is None:
+            connection.connect()
+            assert connection.sock is not None  # noqa: S101 - for the type checker
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sock.settimeout(_ANSWER_SECONDS)
+        reached.yes = True
+        if hasattr(payload, "seek"):
+            payload.seek(0)
+        connection.request(method, target, body=payload, headers=headers)
+        response = Response(connection.getresponse())
+        self._local.used = (os.getpid(), time.monotonic())
+        return response
+
+    def _connect(self) -> http.client.HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme == "https":
+            return http.client.HTTPSConnection(
+                host, port, timeout=_CONNECT_SECONDS, context=ssl.create_default_context()
+            )
+        return http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
+
+    def _refusal(self, method: str, path: str, response: Response) -> ServiceException | AuthenticationException:
+        body = response.raw.read()
+        try:
+            error = json.loads(body)["error"]
+            message, code, field = error["message"], error.get("code", ""), error.get("field") or ""
+        except (ValueError, KeyError, TypeError):
+            message, code, field = f"{response.status} for {method} {path}", "", ""
+        if 300 <= response.status < 400:
+            elsewhere = re.sub(r"/api/v1/.*", "", response.headers.get("Location") or "")
+            message = f"{self.url} has moved to {elsewhere or 'another address'}; sign in there."
+        if response.status == 401:
+            return AuthenticationException(
+                f"{self.url} does not accept this token ({message.rstrip('.')}). Sign in with: studio login {self.url}"
+            )
+        kind = ServerUnreachable if response.status in _TRANSIENT else ServiceException
+        return kind(message, status_code=response.status, code=code, field=field)
+
+
+class _Reached:
+    """Whether the server may have seen the request."""
+
+    yes = False
+
+
+class _Joined(io.RawIOBase):
+    """Bytes, a stream and bytes, read as one."""
+
+    def __init__(self, head: bytes, stream: BinaryIO, tail: bytes):
+        self._parts: list[BinaryIO] = [io.BytesIO(head), stream, io.BytesIO(tail)]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        for part in self._parts:
+            part.seek(0)
+        return 0
+
+    def read(self, size: int = -1) -> bytes:
+        for part in self._parts:
+            data = part.read(size)
+            if data:
+                return data
+        return b""
+
+
+def quote(text: str) -> str:
+    """Return `text` as one segment of an address."""
+    return urllib.parse.quote(text, safe="")
+
+
+def quote_path(path: str) -> str:
+    """Return a path of slashes as part of an address."""
+    return urllib.parse.quote(path, safe="/")
+
+
+def _query(params: dict[str, Any] | None) -> str:
+    given = {
+        key: str(value).lower() if isinstance(value, bool) else value
+        for key, value in (params or {}).items()
+        if value is not None and value != ""
+    }
+    return "?" + urllib.parse.urlencode(given) if given else ""
+
+
+def _words(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
