@@ -47,22 +47,13 @@ def request_cancel(
         )
     reason = reason or (f"Canceled by {by.get_username()}." if by else "Canceled.")
     with transaction.atomic():
-        _stop(run, by=by, at=at, reason=reason, grace_seconds=grace_seconds, actor=actor)
-        # Level by level, parents first: who makes a child holds its parent's row, see submission.
-        level = [run.pk]
-        while level:
-            children = _children(level)
-            for child in children:
-                if child.status not in TERMINAL:
-                    _stop_descendant(
-                        child,
-                        by=by,
-                        at=at,
-                        reason=f"Its parent {run.run_id} was canceled.",
-                        grace_seconds=grace_seconds,
-                        actor=actor,
-                    )
-            level = [child.pk for child in children]
+        descendants = _hold_tree(run)
+        if run.status in TERMINAL:
+            raise AlreadyEnded(run)
+        wish = {"by": by, "at": at, "grace_seconds": grace_seconds, "actor": actor}
+        _stop(run, reason=reason, **wish)
+        for child in descendants:
+            _stop(child, reason=f"Its parent {run.run_id} was canceled.", **wish)
     return run
 
 
@@ -86,13 +77,32 @@ def request_cancel_many(
     return asked
 
 
+def _hold_tree(run: Run) -> list[Run]:
+    """Hold the row of `run`, read its status anew, and return its live descendants, held as well.
+
+    All rows are held before the first is moved: a supervisor that settles its run holds
+    that row and then the counts, and would wait for us while we wait for it. Parents come
+    first, since whoever makes a child holds its parent (see submission).
+    """
+    held = Run.objects.select_for_update().get(pk=run.pk)
+    for name in ("status", "status_at", "reason", "ended_at", "started_at", "attempt_number"):
+        setattr(run, name, getattr(held, name))
+    live, level = [], [run.pk]
+    while level:
+        children = [
+            child
+            for start in range(0, len(level), _PARENTS_PER_QUERY)
+            for child in Run.objects.select_for_update()
+            .filter(parent__in=level[start : start + _PARENTS_PER_QUERY])
+            .only("run_id", "run_type", "status", "experiment_id", "parent_id", "started_at", "attempt_number")
+            .order_by("id")
+        ]
+        live += [child for child in children if child.status not in TERMINAL]
+        level = [child.pk for child in children]
+    return live
+
+
 def _stop(run: Run, *, by: User | None, at: datetime, reason: str, grace_seconds: float | None, actor: str) -> None:
-    # Held, so that nobody moves it between this look and the move: no LostRace to repeat.
-    held = Run.objects.select_for_update().only("status", "attempt_number").get(pk=run.pk)
-    run.status, run.attempt_number = held.status, held.attempt_number
-    if run.status in TERMINAL:
-        run.refresh_from_db(fields=["status", "status_at", "reason", "ended_at"])
-        raise AlreadyEnded(run)
     if run.status == RunStatus.CANCEL_REQUESTED:
         if grace_seconds is not None:
             Run.objects.filter(pk=run.pk).update(cancel_grace_seconds=grace_seconds)
@@ -112,20 +122,3 @@ def _stop(run: Run, *, by: User | None, at: datetime, reason: str, grace_seconds
     )
     if is_nobodys:
         lifecycle.move(run, RunStatus.CANCELED, at=at, reason=reason, by=by, actor=actor)
-
-
-def _stop_descendant(child: Run, **wish) -> None:
-    try:
-        _stop(child, **wish)
-    except AlreadyEnded:
-        return  # it ended between the two looks
-
-
-def _children(parents: list[int]) -> list[Run]:
-    return [
-        child
-        for start in range(0, len(parents), _PARENTS_PER_QUERY)
-        for child in Run.objects.filter(parent__in=parents[start : start + _PARENTS_PER_QUERY])
-        .only("run_id", "run_type", "status", "experiment_id", "parent_id", "started_at", "attempt_number")
-        .order_by("id")
-    ]
