@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -50,7 +51,7 @@ def request_cancel(
         descendants = _hold_tree(run)
         if run.status in TERMINAL:
             raise AlreadyEnded(run)
-        wish = {"by": by, "at": at, "grace_seconds": grace_seconds, "actor": actor}
+        wish: dict[str, Any] = {"by": by, "at": at, "grace_seconds": grace_seconds, "actor": actor}
         _stop(run, reason=reason, **wish)
         for child in descendants:
             _stop(child, reason=f"Its parent {run.run_id} was canceled.", **wish)
