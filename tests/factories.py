@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from runs import lifecycle
-from runs.models import ComputeTarget, Experiment, Membership, Role, Run, RunType, StatusCount, Worker, Workspace
+from runs.models import ComputeTarget, Experiment, Membership, Role, Run, RunType, Snapshot, StatusCount, Worker, Workspace
 from runs.status import TERMINAL, RunStatus
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -90,3 +90,10 @@ def run(
     experiment.latest_run, experiment.latest_submitted_at = created, at
     experiment.save(update_fields=["latest_run", "latest_run_number", "latest_submitted_at"])
     return created
+
+
+def snapshot(workspace: Workspace, digest: str = "", *, at: datetime = NOON, **fields: Any) -> Snapshot:
+    """The row of a snapshot whose bytes are not there."""
+    defaults: dict[str, Any] = {"size_bytes": 100, "file_count": 1}
+    digest = digest or uuid.uuid4().hex * 2
+    return Snapshot.objects.create(workspace=workspace, digest=digest, created_at=at, **{**defaults, **fields})

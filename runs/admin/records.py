@@ -1,0 +1,115 @@
+"""What runs leave behind, in the console: shown, never edited."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from runs.admin.base import OfRunAdmin, ReadOnlyAdmin
+from runs.models import (
+    Artifact,
+    Attempt,
+    Metric,
+    MetricBatch,
+    MetricPoint,
+    Param,
+    Property,
+    Run,
+    RunEvent,
+    SearchText,
+    Tag,
+)
+
+_BY_RUN = _("A whole run id")
+_BY_RUN_OR_KEY = _("A whole run id, or a whole key")
+
+
+@admin.register(RunEvent)
+class RunEventAdmin(OfRunAdmin):
+    """The history of runs."""
+
+    list_display = ("run", "from_status", "to_status", "at", "by", "actor", "reason")
+    list_select_related = ("run", "by")
+    search_help_text = _BY_RUN
+
+
+@admin.register(Attempt)
+class AttemptAdmin(OfRunAdmin):
+    """Who tried to execute which run, and how it went."""
+
+    list_display = ("run", "number", "compute_target", "host", "claimed_at", "ended_at", "exit_code", "reason")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "compute_target")
+    list_select_related = ("run", "compute_target")
+    search_help_text = _BY_RUN
+    # With it a script's processes could be told that they belong to another run.
+    exclude = ("cookie",)
+
+
+@admin.register(Tag, Property)
+class PairAdmin(OfRunAdmin):
+    """Tags and properties. Tags are changed on the run's page, which also keeps the search up to date."""
+
+    list_display = ("run", "key", "value")
+    key_field = "key"
+    search_help_text = _BY_RUN_OR_KEY
+
+
+@admin.register(Param)
+class ParamAdmin(OfRunAdmin):
+    """Input values."""
+
+    list_display = ("run", "name", "value")
+    key_field = "name"
+    search_help_text = _BY_RUN_OR_KEY
+
+
+@admin.register(Metric)
+class MetricAdmin(OfRunAdmin):
+    """Series and their summaries."""
+
+    list_display = ("run", "name", "kind", "point_count", "latest_value", "min_value", "max_value")
+    key_field = "name"
+    search_help_text = _BY_RUN_OR_KEY
+
+
+@admin.register(MetricPoint)
+class MetricPointAdmin(ReadOnlyAdmin):
+    """Points, in the order of arrival."""
+
+    list_display = ("metric", "step", "at", "value", "text")
+    list_select_related = ("metric",)
+    search_fields = ("metric__run__run_id",)
+    search_help_text = _BY_RUN
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[MetricPoint], search_term: str
+    ) -> tuple[QuerySet[MetricPoint], bool]:
+        """Return the points of the run with that id."""
+        if not search_term.strip():
+            return queryset, False
+        run = Run.objects.filter(run_id=search_term.strip())
+        return queryset.filter(metric__in=list(Metric.objects.filter(run__in=run).values_list("pk", flat=True))), False
+
+
+@admin.register(MetricBatch)
+class MetricBatchAdmin(OfRunAdmin):
+    """Which batches of points were stored already."""
+
+    list_display = ("run", "batch_id", "at")
+    search_help_text = _BY_RUN
+
+
+@admin.register(Artifact)
+class ArtifactAdmin(OfRunAdmin):
+    """Stored files."""
+
+    list_display = ("run", "path", "size_bytes", "created_at")
+    search_help_text = _BY_RUN
+
+
+@admin.register(SearchText)
+class SearchTextAdmin(OfRunAdmin):
+    """What bare words of the search bar are looked up in; made from the run's other rows."""
+
+    list_display = ("run",)
+    search_help_text = _BY_RUN
