@@ -193,6 +193,11 @@ STUDIO_GRACE_SECONDS = env.number("STUDIO_GRACE_SECONDS", default=5)
 STUDIO_LEASE_SECONDS = env.number("STUDIO_LEASE_SECONDS", default=15, minimum=0.3)
 # How long a silent attempt may come back before it is settled: it counts from the lease's end.
 STUDIO_LOST_SECONDS = env.number("STUDIO_LOST_SECONDS", default=30)
+# How long an interactive run whose client once sent heartbeats may be silent, and until when it may come back.
+STUDIO_CLIENT_SILENT_SECONDS = env.number("STUDIO_CLIENT_SILENT_SECONDS", default=120)
+STUDIO_CLIENT_LOST_SECONDS = env.number("STUDIO_CLIENT_LOST_SECONDS", default=24 * 3600)
+# How long a run waits for its second attempt; each further one waits twice as long.
+STUDIO_RETRY_SECONDS = env.number("STUDIO_RETRY_SECONDS", default=10)
 # How often a supervisor looks whether its run is to stop.
 STUDIO_CANCEL_POLL_SECONDS = env.number("STUDIO_CANCEL_POLL_SECONDS", default=0.25, minimum=0.05)
 # How often a worker looks for waiting runs by itself, should no hint reach it.

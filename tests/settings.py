@@ -8,6 +8,7 @@ os.environ["STUDIO_HOME"] = tempfile.mkdtemp(prefix="studio-tests-")
 os.environ.setdefault("STUDIO_LOG_LEVEL", "WARNING")
 
 from studio.settings import *  # noqa: F403
+from studio.settings import DATABASES, STUDIO_HOME
 from studio.settings import MIDDLEWARE as _MIDDLEWARE
 from studio.settings import STORAGES as _STORAGES
 
@@ -16,3 +17,6 @@ ALLOWED_HOSTS = ["*"]
 # The manifest of hashed names is made by `up`; tests read the sources.
 STORAGES = {**_STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 MIDDLEWARE = [name for name in _MIDDLEWARE if "whitenoise" not in name]
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, not memory: workers and servers that tests start share it, and WAL is what the product uses.
+    DATABASES["default"]["TEST"] = {"NAME": str(STUDIO_HOME / "tests.sqlite3")}

@@ -25,8 +25,8 @@ class Attempt(models.Model):
     compute_target = models.ForeignKey(ComputeTarget, models.PROTECT, related_name="attempts")
     worker = models.ForeignKey(Worker, models.SET_NULL, null=True, related_name="attempts")
 
-    # Who supervises it. `pid` is null until the supervisor says so itself; `pid_started_at` is the
-    # kernel's start time of that pid (seconds since the epoch), for a pid alone may be a stranger's.
+    # Who supervises it. `pid` is null until the supervisor says so itself; `pid_started_at` is when the
+    # kernel started that pid (clock ticks since the boot), for a pid alone may be a stranger's.
     host = models.CharField(max_length=255)
     boot_id = models.CharField(max_length=64)
     pid = models.PositiveIntegerField(null=True, blank=True)

@@ -7,7 +7,7 @@ person chose.
 
 from runs.storage.artifacts import delete_artifact, open_artifact, save_artifact
 from runs.storage.files import Stored, delete_run
-from runs.storage.logs import OffsetGap, append_log, list_logs, log_size, read_log
+from runs.storage.logs import OffsetGap, append_log, attempt_path, list_logs, log_size, read_log
 from runs.storage.paths import BadPath, check_path
 from runs.storage.snapshots import has_snapshot, open_snapshot, save_snapshot
 
@@ -16,6 +16,7 @@ __all__ = [
     "OffsetGap",
     "Stored",
     "append_log",
+    "attempt_path",
     "check_path",
     "delete_artifact",
     "delete_run",

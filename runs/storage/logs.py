@@ -70,3 +70,8 @@ def list_logs(run_pk: int) -> list[files.Stored]:
         for path in sorted(root.rglob("*"))
         if path.is_file()
     ]
+
+
+def attempt_path(attempt_number: int, path: str) -> str:
+    """Return the name under which an attempt's log `path` is stored: those of a retry stand in a folder of its own."""
+    return path if attempt_number <= 1 else f"retry_{attempt_number - 1:03d}/{path}"

@@ -1,0 +1,19 @@
+"""`python -m runs.execution launcher` and `... supervisor ATTEMPT`: started by workers, not by people."""
+
+import os
+import sys
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+django.setup()
+
+from runs.execution import launcher, process  # noqa: E402
+
+match sys.argv[1:]:
+    case ["launcher"]:
+        launcher.serve()
+    case ["supervisor", attempt_id]:
+        launcher.run_supervisor(int(attempt_id), process.strongest_tier())
+    case _:
+        sys.exit("expected: launcher, or supervisor ATTEMPT")

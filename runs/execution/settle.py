@@ -1,0 +1,110 @@
+"""The end of an attempt, written to the rows: by its supervisor, from the spool, or by the reaper."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from runs import dispatch, lifecycle, limits
+from runs.execution.outcome import Outcome, Retry
+from runs.models import Attempt, Run
+from runs.status import CLAIMED, RunStatus
+
+logger = logging.getLogger(__name__)
+
+# However often a run may be retried by its own wish: a worker that it brings down is not fed to it for ever.
+_LOST_RETRIES = 3
+_NEVER_STARTED_RETRIES = 10
+_LONGEST_BACK_OFF_SECONDS = 3600.0
+
+
+def settle(attempt: Attempt, outcome: Outcome, *, at: datetime, actor: str) -> bool:
+    """End `attempt` and move its run as `outcome` says, in one transaction.
+
+    Returns False, and writes nothing, if the attempt has ended already: whoever comes
+    second has no say. A run that was asked to stop is never retried.
+    """
+    with transaction.atomic():
+        if not _end(attempt, outcome, at):
+            return False
+        run = Run.objects.select_for_update(of=("self",)).get(pk=attempt.run_id)
+        if run.attempt_number == attempt.number and run.status in CLAIMED:
+            _move(run, attempt, outcome, at, actor)
+    dispatch.hint(
+        compute_target_id=attempt.compute_target_id,
+        compute_target_name=attempt.compute_target.name,
+    )
+    return True
+
+
+def _end(attempt: Attempt, outcome: Outcome, at: datetime) -> int:
+    return Attempt.objects.live().filter(pk=attempt.pk).update(
+        started_at=outcome.script_started_at,
+        ended_at=at,
+        reason=outcome.reason[: limits.REASON_LENGTH],
+        exit_code=outcome.exit_code,
+        exit_signal=outcome.exit_signal,
+        stop_signal=outcome.stop_signal,
+        stop_seconds=outcome.stop_seconds,
+    )  # fmt: skip
+
+
+def _move(run: Run, attempt: Attempt, outcome: Outcome, at: datetime, actor: str) -> None:
+    how: dict[str, Any] = {"at": at, "actor": actor, "attempt": attempt.number}
+    fields: dict[str, Any] = {
+        "error": outcome.error[: limits.ERROR_LENGTH],
+        "exit_code": outcome.exit_code,
+        "exit_signal": outcome.exit_signal,
+    }
+    retry_at = _retry_at(run, attempt, outcome, at)
+    if retry_at is not None:
+        reason = f"Attempt {attempt.number}: {outcome.reason} Tried again."
+        lifecycle.move(run, RunStatus.QUEUED, reason=reason, not_before=retry_at, **how, **fields)
+        return
+    status = outcome.status
+    if run.status == RunStatus.CANCEL_REQUESTED and outcome.retry in (Retry.LOST, Retry.NEVER_STARTED):
+        status = RunStatus.CANCELED
+    if status is RunStatus.COMPLETED:
+        catch_up(run, RunStatus.RUNNING, outcome, **how)
+    if status is RunStatus.CANCELED and run.status != RunStatus.CANCEL_REQUESTED:
+        lifecycle.move(run, RunStatus.CANCEL_REQUESTED, reason=outcome.reason, cancel_requested_at=at, **how)
+    reason = outcome.reason or (run.reason if status is RunStatus.CANCELED else "")
+    if status is RunStatus.CANCELED and run.fails_when_stopped:
+        status = RunStatus.FAILED  # somebody said that it failed, with the error that stays
+        del fields["error"]
+    lifecycle.move(run, status, reason=reason, **how, **fields)
+
+
+def catch_up(run: Run, to: RunStatus, outcome: Outcome, **how: Any) -> None:
+    """Move a run that is still on its way up through the statuses before `to`: its script was faster than the rows."""
+    for step in (RunStatus.STARTING, RunStatus.RUNNING, RunStatus.FINALIZING):
+        behind = {
+            RunStatus.STARTING: {RunStatus.PREPARING},
+            RunStatus.RUNNING: {RunStatus.STARTING},
+            RunStatus.FINALIZING: {RunStatus.RUNNING, RunStatus.NOT_RESPONDING},
+        }[step]
+        if run.status in behind:
+            fields: dict[str, Any] = {}
+            if step is RunStatus.RUNNING and outcome.script_started_at and run.started_at is None:
+                fields["started_at"] = outcome.script_started_at
+            lifecycle.move(run, step, **how, **fields)
+        if step is to:
+            return
+
+
+def _retry_at(run: Run, attempt: Attempt, outcome: Outcome, at: datetime) -> datetime | None:
+    """Return when the run may be tried again, or None if this was its end."""
+    allowed = {
+        Retry.NO: 0,
+        Retry.FAILURE: run.max_retries,
+        Retry.LOST: max(run.max_retries, _LOST_RETRIES) if run.retries_lost_workers else 0,
+        Retry.NEVER_STARTED: _NEVER_STARTED_RETRIES,
+    }[outcome.retry]
+    if run.status == RunStatus.CANCEL_REQUESTED or attempt.number > allowed:
+        return None
+    if outcome.retry is Retry.NEVER_STARTED:
+        return at
+    seconds = settings.STUDIO_RETRY_SECONDS * 2 ** (attempt.number - 1)
+    return at + timedelta(seconds=min(seconds, _LONGEST_BACK_OFF_SECONDS))

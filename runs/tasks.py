@@ -1,0 +1,36 @@
+"""Celery's way in. Every task is short, nothing waits inside one, and losing one loses no run."""
+
+import time
+
+from celery import shared_task
+from django.conf import settings
+
+from runs.execution import claim, host, packages, reaper, waiting
+
+
+@shared_task(name="runs.execute_next")
+def execute_next(*, compute_target_id: int, **_: object) -> None:
+    """Claim the next runs of one compute target, while a slot is free, and start their supervisors."""
+    claim.start_next(compute_target_id=compute_target_id)
+
+
+@shared_task(name="runs.sweep")
+def sweep(**_: object) -> None:
+    """Hint again for runs that wait although a slot is free: their hint was lost."""
+    waiting.hint_again(at=host.now())
+
+
+@shared_task(name="runs.reap")
+def reap(**_: object) -> None:
+    """Settle attempts and clients that went silent."""
+    reaper.reap(holder=host.holder(), at=host.now())
+
+
+@shared_task(name="runs.prune")
+def prune(**_: object) -> None:
+    """Remove Python environments that were not used for long."""
+    packages.prune(
+        max_age_seconds=settings.STUDIO_ENVIRONMENTS_DAYS * 24 * 3600,
+        max_bytes=settings.STUDIO_ENVIRONMENTS_BYTES,
+        now=time.time(),
+    )

@@ -1,0 +1,214 @@
+"""Real workers on a database of their own, for tests that start real processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from runs import storage
+from runs.actions import cancellation, snapshots, submission
+from runs.actions.script_run_config import ScriptRunConfig
+from runs.execution import host, kernel, launcher
+from runs.models import Attempt, ComputeTarget, Experiment, Run, RunEvent
+from tests import factories
+
+ROOT = Path(__file__).resolve().parents[3]
+# Short times, so that what takes a minute in life takes a second here.
+QUICK = {
+    "STUDIO_LEASE_SECONDS": 1.5,
+    "STUDIO_LOST_SECONDS": 0.5,
+    "STUDIO_GRACE_SECONDS": 1.0,
+    "STUDIO_CANCEL_POLL_SECONDS": 0.1,
+    "STUDIO_POLL_SECONDS": 0.1,
+    "STUDIO_RETRY_SECONDS": 0.1,
+}
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], *, seconds: float = 15, what: str = "") -> T:
+    """Return the first true answer of `look`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what or look}"
+        time.sleep(0.02)
+    return answer
+
+
+@dataclass
+class Site:
+    """A database, a folder and workers, all of one test's own; rows are read in the test's process."""
+
+    home: Path
+    experiment: Experiment
+    owner: Any
+    environment: dict[str, str]
+    children: list[subprocess.Popen] = field(default_factory=list)
+
+    def start_worker(self, **environment: str) -> subprocess.Popen:
+        """Start a real Celery worker."""
+        log = (self.home / f"worker{len(self.children)}.log").open("wb")
+        argv = [sys.executable, "-m", "celery", "-A", "studio", "worker", "--loglevel", "INFO", "--concurrency", "4"]
+        argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        worker = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env={**self.environment, **environment},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        log.close()
+        self.children.append(worker)
+        return worker
+
+    def submit(self, code: str, *, files: dict[str, str] | None = None, **config: Any) -> Run:
+        """Submit a script `train.py` with this code."""
+        members = {"train.py": code, **(files or {})}
+        snapshot = snapshots.store_files(
+            workspace=self.experiment.workspace,
+            files=[(name, BytesIO(text.encode())) for name, text in members.items()],
+            at=host.now(),
+        )
+        config = {"script": "" if "command" in config else "train.py", **config}
+        return submission.submit_script(
+            experiment=self.experiment, config=ScriptRunConfig(**config), snapshot=snapshot, by=self.owner, at=host.now()
+        )
+
+    def cancel(self, run: Run, **how: Any) -> Run:
+        """Ask a run to stop, as its owner."""
+        return cancellation.request_cancel(run=Run.objects.get(pk=run.pk), by=self.owner, at=host.now(), **how)
+
+    def status(self, run: Run) -> str:
+        """Return the status that the rows have now."""
+        return Run.objects.values_list("status", flat=True).get(pk=run.pk)
+
+    def wait_until(self, run: Run, *statuses: str, seconds: float = 15) -> Run:
+        """Wait until the run has one of these statuses; return it."""
+        wait_for(lambda: self.status(run) in statuses, seconds=seconds, what=f"{statuses} of {run}")
+        return Run.objects.get(pk=run.pk)
+
+    def wait_until_ended(self, run: Run, *, seconds: float = 15) -> Run:
+        """Wait until the run is terminal and its attempt is over; return it."""
+        wait_for(lambda: Run.objects.get(pk=run.pk).is_terminal, seconds=seconds, what=f"the end of {run}")
+        return Run.objects.get(pk=run.pk)
+
+    def log(self, run: Run, name: str = "user_logs/std_log.txt") -> bytes:
+        """Return a whole log."""
+        with suppress(FileNotFoundError):
+            return storage.read_log(run.pk, name, offset=0, limit=2**30)
+        return b""
+
+    def wait_for_log(self, run: Run, text: bytes) -> bytes:
+        """Wait until the script has printed `text`; return all that it printed."""
+        wait_for(lambda: text in self.log(run), what=f"{text!r} in the log of {run}")
+        return self.log(run)
+
+    def attempt(self, run: Run) -> Attempt:
+        """Return the run's latest attempt."""
+        return Attempt.objects.select_related("run", "compute_target").filter(run=run).latest("number")
+
+    def supervisor(self, run: Run) -> kernel.ProcessId:
+        """Return the process that supervises the run."""
+        attempt = wait_for(lambda: Attempt.objects.filter(run=run, pid__isnull=False).order_by("-number").first())
+        return kernel.ProcessId(attempt.pid, int(attempt.pid_started_at))
+
+    def events(self, run: Run) -> list[str]:
+        """Return the statuses that the run went through."""
+        return list(RunEvent.objects.filter(run=run).order_by("id").values_list("to_status", flat=True))
+
+    def stop(self) -> None:
+        """Kill every process that this site started."""
+        for child in self.children:
+            if child.poll() is None:
+                child.terminate()
+        for child in self.children:
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        for attempt in Attempt.objects.live().filter(pid__isnull=False):
+            kernel.ProcessId(attempt.pid, int(attempt.pid_started_at)).send(signal.SIGKILL)
+        for process, cookie in list(kernel.cookies()):
+            if host.is_our_cookie(cookie):
+                process.send(signal.SIGKILL)
+
+
+def marked(marker: str) -> list[int]:
+    """Return the processes that have `marker` in their command line, and are no zombies."""
+    found = []
+    for pid in kernel.all_processes():
+        with suppress(OSError):
+            identity = kernel.ProcessId.of(pid)
+            if marker.encode() in Path(f"/proc/{pid}/cmdline").read_bytes() and identity and identity.is_alive():
+                found.append(pid)
+    return found
+
+
+@pytest.fixture
+def quick(settings):
+    """Short leases and grace times in this process."""
+    for name, value in QUICK.items():
+        setattr(settings, name, value)
+    return settings
+
+
+@contextmanager
+def _own_home() -> Iterator[Path]:
+    home = Path(tempfile.mkdtemp(prefix="studio-execution-"))
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def site(transactional_db, quick, monkeypatch) -> Iterator[Site]:
+    """Everything that a run needs but a worker: the test's database, a folder, a compute target with two slots."""
+    with _own_home() as home:
+        quick.STUDIO_HOME = home
+        workspace = factories.workspace("default")
+        owner = factories.user("olivia")
+        factories.member(workspace, owner, "owner")
+        factories.compute_target("local", slots=2)
+        database = connection.settings_dict
+        address = (
+            f"sqlite:///{database['NAME']}"
+            if connection.vendor == "sqlite"
+            else "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
+        )
+        environment = {
+            **os.environ,
+            **{name: str(value) for name, value in QUICK.items()},
+            "DJANGO_SETTINGS_MODULE": "studio.settings",
+            "STUDIO_HOME": str(home),
+            "STUDIO_SECRET_KEY": settings.SECRET_KEY,
+            "DATABASE_URL": address,
+            "REDIS_URL": f"redis+socket://{home}/no-broker.sock",
+            "STUDIO_LOG_LEVEL": "INFO",
+        }
+        monkeypatch.setattr(launcher, "start", lambda attempt_id: None)
+        built = Site(home, factories.experiment(workspace, "explore-runs"), owner, environment)
+        try:
+            yield built
+        finally:
+            built.stop()
+
+
+@pytest.fixture
+def worker(site: Site) -> subprocess.Popen:
+    """A real worker without a broker."""
+    return site.start_worker()
