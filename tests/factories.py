@@ -8,7 +8,18 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from runs import lifecycle
-from runs.models import ComputeTarget, Experiment, Membership, Role, Run, RunType, Snapshot, StatusCount, Worker, Workspace
+from runs.models import (
+    ComputeTarget,
+    Experiment,
+    Membership,
+    Role,
+    Run,
+    RunType,
+    Snapshot,
+    StatusCount,
+    Worker,
+    Workspace,
+)
 from runs.status import TERMINAL, RunStatus
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

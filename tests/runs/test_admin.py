@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from django.apps import apps
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from runs.actions import tokens
+from runs.actions import snapshots, tokens
 from runs.models import ApiToken, ComputeTarget, Experiment, Membership, Run, Workspace
 from runs.status import RunStatus
 from tests import factories
@@ -89,7 +90,9 @@ def test_a_run_is_found_by_its_id(page_client: Client, experiment: Experiment, o
     assert other.run_id not in page
 
 
-def test_runs_are_found_by_the_language_of_the_search_bar(page_client: Client, experiment: Experiment, owner: User) -> None:
+def test_runs_are_found_by_the_language_of_the_search_bar(
+    page_client: Client, experiment: Experiment, owner: User
+) -> None:
     failed = factories.run(experiment, by=owner, status=RunStatus.FAILED)
     queued = factories.run(experiment, by=owner)
 
@@ -109,7 +112,9 @@ def test_a_mistake_in_a_search_is_shown(page_client: Client, experiment: Experim
 
 
 @pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.RUNNING])
-def test_runs_are_filtered_by_status(page_client: Client, experiment: Experiment, owner: User, status: RunStatus) -> None:
+def test_runs_are_filtered_by_status(
+    page_client: Client, experiment: Experiment, owner: User, status: RunStatus
+) -> None:
     wanted = factories.run(experiment, by=owner, status=status)
     other = factories.run(experiment, by=owner, status=RunStatus.COMPLETED)
 
@@ -119,7 +124,9 @@ def test_runs_are_filtered_by_status(page_client: Client, experiment: Experiment
     assert other.run_id not in page
 
 
-def test_a_run_s_page_shows_no_values_of_its_environment(page_client: Client, experiment: Experiment, owner: User) -> None:
+def test_a_run_s_page_shows_no_values_of_its_environment(
+    page_client: Client, experiment: Experiment, owner: User
+) -> None:
     run = factories.run(experiment, by=owner, environment_variables={"PASSWORD": "hunter2"})
 
     page = page_client.get(reverse("admin:runs_run_change", args=[run.pk])).content.decode()
@@ -160,13 +167,10 @@ def test_archive_hides_ended_runs(page_client: Client, experiment: Experiment, o
 def test_requeue_makes_a_new_run_of_an_ended_one_and_leaves_active_ones_alone(
     page_client: Client, experiment: Experiment, owner: User, local: ComputeTarget
 ) -> None:
-    failed = factories.run(
-        experiment,
-        by=owner,
-        status=RunStatus.FAILED,
-        compute_target=local,
-        snapshot=factories.snapshot(experiment.workspace),
+    snapshot = snapshots.store_files(
+        workspace=experiment.workspace, files=[("train.py", BytesIO(b"print(1)"))], at=factories.NOON
     )
+    failed = factories.run(experiment, by=owner, status=RunStatus.FAILED, compute_target=local, snapshot=snapshot)
     running = factories.run(experiment, by=owner, status=RunStatus.RUNNING, compute_target=local)
 
     _act(page_client, Run, "requeue", failed, running)
