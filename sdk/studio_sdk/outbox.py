@@ -21,6 +21,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -268,14 +269,16 @@ def send(batch: Batch) -> None:
     client.post(f"{run}/metrics", {"batch_id": batch.batch_id, "points": batch.points}, retry_seconds=0)
 
 
-def read_spool(path: Path, client: Client) -> list[Batch]:
-    """Return the batches of a spool file that are for this server; a line that a crash cut off ends it."""
+def read_spool(path: Path, connect: Callable[[str], Client]) -> list[Batch]:
+    """Return the batches of a spool file, with a client for each server; a line that a crash cut off ends it."""
     batches = []
+    clients: dict[str, Client] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             row = json.loads(line)
         except ValueError:
             break
+        client = clients.get(row["url"]) or clients.setdefault(row["url"], connect(row["url"]))
         files = [Image(name, base64.b64decode(data)) for name, data in row.get("files", {}).items()]
         batches.append(Batch(Sink(client, row["run_id"]), row["batch_id"], row["points"], files))
     return batches

@@ -185,12 +185,12 @@ class Run(_logging.MetricLogger, RunDetails, RunWatching, RunMetrics, RunFiles, 
         body = {"error": _error_text(error_details, error_code)}
         self._document = self._client.post(f"{self._path}/fail", body, repeatable=True)
 
-    def cancel(self) -> None:
+    def cancel(self, *, _actor: str = "sdk") -> None:
         """Ask for the run to be stopped. It is Canceled once no process of it is left.
 
         >>> run.cancel()
         """
-        self._document = self._client.post(f"{self._path}/cancel", {"actor": "sdk"}, repeatable=True)
+        self._document = self._client.post(f"{self._path}/cancel", {"actor": _actor}, repeatable=True)
 
     def flush(self, timeout_seconds: float = 300) -> None:
         """Wait until what was logged is with the server, at most so long.
@@ -302,7 +302,7 @@ class _SubmittedRun(Run):
         text = _error_text(error_details, error_code)
         values.warn(f"fail() inside the script: {text or 'no details'}. The exit code of the script sets the status.")
 
-    def cancel(self) -> None:
+    def cancel(self, *, _actor: str = "sdk") -> None:
         """Warn: a script ends itself by exiting."""
         values.warn("cancel() inside the script has no effect; end the script with sys.exit() instead.")
 
