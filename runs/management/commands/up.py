@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from runs.management import broker, firstrun, home, parts, sign_in
+from runs.management import broker, firstrun, home, local_token, parts, sign_in
 from runs.management.children import Child, Children
 from runs.models import ComputeTarget
 
@@ -153,6 +153,7 @@ class Command(BaseCommand):
             user = sign_in.first_administrator()
             if user is not None:
                 link = sign_in.make_link(user=user, address=address)
+                local_token.write(user=user, address=address)
                 self._say_plainly(f"  sign in as {user.get_username()}, once: {link}")
             connections.close_all()
         else:
