@@ -71,7 +71,7 @@ class RefusalMiddleware:
         if request.headers.get("HX-Request") == "true":
             return HttpResponse(exception.message, status=status, content_type="text/plain; charset=utf-8")
         template = {404: "404.html", 403: "403.html"}.get(status, "refused.html")
-        return render(request, template, {"exception": exception.message}, status=status)
+        return render(request, template, {"message": exception.message}, status=status)
 
 
 def _status(error: RunsError) -> int:

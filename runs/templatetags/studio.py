@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from markdown_it import MarkdownIt
 
 from runs.models import Run, Workspace
-from runs.status import RunStatus, Tile
+from runs.status import TILES, RunStatus, Tile
 
 register = template.Library()
 
@@ -69,10 +69,21 @@ def status_pill(status: str, large: bool = False) -> SafeString:
 
 
 @register.simple_tag
-def tile_label(tile: str) -> SafeString:
-    """Return the icon and the word of a status tile."""
-    word, symbol, _tone = _TILES[Tile(tile)]
-    return format_html("{}{}", icon(symbol), word)
+def tile_icon(tile: str) -> SafeString:
+    """Return the icon of a status tile."""
+    return icon(_TILES[Tile(tile)][1])
+
+
+@register.filter
+def tile_word(tile: str) -> str:
+    """Return the word of a status tile."""
+    return str(_TILES[Tile(tile)][0])
+
+
+@register.filter
+def tile_query(tile: str) -> str:
+    """Return the search that finds what a status tile counts."""
+    return "status:" + ",".join(sorted(TILES[Tile(tile)]))
 
 
 @register.filter
@@ -186,8 +197,8 @@ def markdown(text: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def url_with(context: template.RequestContext, **changes: Any) -> str:
-    """Return this page's address with parameters of its query string changed; None takes one out."""
+def url_with(context: template.RequestContext, path: str = "", **changes: Any) -> str:
+    """Return this page's address, or `path`, with parameters of the query string changed; None takes one out."""
     request: HttpRequest = context["request"]
     query = request.GET.copy()
     query.pop("v", None)  # the version that a poll knows is no part of the page's state
@@ -196,7 +207,7 @@ def url_with(context: template.RequestContext, **changes: Any) -> str:
             query.pop(name, None)
         else:
             query[name] = str(value)
-    return f"{request.path}?{query.urlencode()}" if query else request.path
+    return f"{path or request.path}?{query.urlencode()}" if query else path or request.path
 
 
 @register.simple_tag(takes_context=True)

@@ -14,7 +14,8 @@ from runs import permissions, search
 from runs.actions import experiments
 from runs.errors import NotFound
 from runs.models import Experiment, Run, Workspace
-from runs.status import ACTIVE, TILES, Tile
+from runs.status import ACTIVE, Tile
+from runs.templatetags.studio import tile_query
 from runs.views import live, run_table, status_counts
 from runs.views.request import SignedInRequest
 
@@ -35,8 +36,7 @@ def experiment_detail(
     runs: QuerySet[Run] = Run.objects.filter(experiment=experiment)
     if tile:
         # By the search, which knows the short way to a status that few runs have.
-        statuses = ",".join(sorted(TILES[Tile(tile)]))
-        runs = search.apply(runs, f"status:{statuses}", user=request.user, at=now)
+        runs = search.apply(runs, tile_query(tile), user=request.user, at=now)
     table = run_table.build(request, runs, at=now)
     counts = status_counts.of_experiments([experiment], with_children=table.has_children)[experiment.pk]
     in_use = Run.objects.filter(experiment=experiment, status__in=ACTIVE, compute_target__isnull=False)

@@ -3,7 +3,7 @@
 const YEAR = 365 * 24 * 3600;
 
 function cookie(name, value) {
-  document.cookie = `${name}=${encodeURIComponent(value)};path=/;max-age=${YEAR};samesite=lax`;
+  document.cookie = `${name}=${value};path=/;max-age=${YEAR};samesite=lax`;
 }
 
 // The server writes times in this zone from the next page on.
