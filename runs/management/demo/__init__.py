@@ -1,0 +1,1 @@
+"""What `seed_demo` makes: believable runs, many at once, the same for the same seed."""
