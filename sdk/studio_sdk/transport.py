@@ -90,10 +90,12 @@ class Client:
             if not cursor:
                 return
 
-    def upload(self, path: str, stream: BinaryIO, **options: Any) -> Any:
-        """PUT the bytes of a seekable stream, from its beginning."""
+    def upload(self, path: str, stream: BinaryIO, *, is_new: bool = False, **options: Any) -> Any:
+        """PUT the bytes of a seekable stream, from its beginning; with `is_new` only where nothing is yet."""
         size = stream.seek(0, io.SEEK_END)
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        if is_new:
+            headers["If-None-Match"] = "*"
         return self.request("PUT", path, raw=stream, headers=headers, **options).json()
 
     def post_multipart(self, path: str, *, fields: dict[str, Any], file: tuple[str, BinaryIO], key: str) -> Any:
@@ -281,6 +283,11 @@ class _Joined(io.RawIOBase):
 def quote(text: str) -> str:
     """Return `text` as one segment of an address."""
     return urllib.parse.quote(text, safe="")
+
+
+def quote_name(name: str) -> str:
+    """Return an experiment's name as one segment: the server writes `/` as ~2F and `~` as ~7E."""
+    return quote(name.replace("~", "~7E").replace("/", "~2F"))
 
 
 def quote_path(path: str) -> str:

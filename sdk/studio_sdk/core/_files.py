@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
@@ -11,8 +12,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Optional, Union
 
-from studio_sdk import values
-from studio_sdk.exceptions import ServerUnreachable, ServiceException, UserErrorException
+from studio_sdk import source_folder, values
+from studio_sdk.exceptions import ServerUnreachable, ServiceException, SnapshotException, UserErrorException
 from studio_sdk.transport import Client, quote_path
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -29,20 +30,20 @@ class RunFiles:
     def upload_file(
         self, name: str, path_or_stream: Union[PathLike, BinaryIO], datastore_name: Optional[str] = None
     ) -> None:
-        """Store one file under the run as `name`.
+        """Store one file under the run as `name`. The same file again is no error.
 
-        Raises ServiceException if another file has this name already.
+        Raises ServiceException if a file with other content has this name already.
 
         >>> run.upload_file("outputs/model.pkl", "model.pkl")
         """
-        address = f"{self._path}/artifacts/{quote_path(_relative(name))}"
+        own = _relative(name)
         if hasattr(path_or_stream, "read"):
             with _seekable(path_or_stream) as stream:
-                self._client.upload(address, stream)
+                self._upload(own, stream)
             return
         try:
             with Path(path_or_stream).open("rb") as file:
-                self._client.upload(address, file)
+                self._upload(own, file)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise UserErrorException(f"{path_or_stream} can not be read: {error.strerror}.") from error
 
@@ -80,7 +81,7 @@ class RunFiles:
         >>> run.get_file_names()
         ['outputs/model.pkl', 'user_logs/std_log.txt']
         """
-        artifacts = [item["path"] for item in self._client.pages(f"{self._path}/artifacts")]
+        artifacts = [item["path"] for item in self._client.pages(f"{self._path}/artifacts", {"limit": 500})]
         return sorted({*artifacts, *self._log_names()})  # type: ignore[attr-defined]
 
     def download_file(
@@ -143,6 +144,25 @@ class RunFiles:
             raise UserErrorException("What the server sent is no zip.")
         return str(target)
 
+    def _upload(self, name: str, stream: BinaryIO) -> None:
+        try:
+            self._client.upload(f"{self._path}/artifacts/{quote_path(name)}", stream, is_new=True)
+        except ServiceException as error:
+            if error.status_code != 409 or self._digest_of(name) != _digest(stream):
+                raise
+
+    def _digest_of(self, name: str) -> str:
+        stored = self._client.pages(f"{self._path}/artifacts", {"prefix": name})
+        return next((str(item["sha256"]) for item in stored if item["path"] == name), "")
+
+    def _keep_source(self, folder: Path) -> None:
+        """Store the code beside a run that is driven from here; too much of it is left out, with a warning."""
+        try:
+            with source_folder.pack(folder) as archive:
+                self._client.upload(f"{self._path}/snapshot", archive)
+        except (SnapshotException, ServiceException) as error:
+            values.warn(f"the code of {folder} is not kept with the run: {error}")
+
     def _fetch_file(self, name: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         kind = "logs" if name in self._log_names_once() else "artifacts"
@@ -181,8 +201,16 @@ class RunFiles:
             except ServerUnreachable:
                 raise
             except (ServiceException, UserErrorException) as error:
-                if getattr(error, "code", "") != "conflict":
+                if getattr(error, "status_code", 0) != 409:
                     values.warn(f"{file} is not uploaded: {error}")
+
+
+def _digest(stream: BinaryIO) -> str:
+    stream.seek(0)
+    digest = hashlib.sha256()
+    for chunk in iter(lambda: stream.read(1 << 20), b""):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _relative(name: str) -> str:

@@ -49,9 +49,7 @@ def to_query(
     ]
     if status:
         words = [status] if isinstance(status, str) else list(status)
-        terms.append(
-            "(" + " OR ".join(f"status:{word}" for word in words) + ")" if len(words) > 1 else f"status:{words[0]}"
-        )
+        terms.append(f"status:{','.join(words)}")
     if type:
         terms.append(f"type:{own_type(type)}")
     if target:
@@ -87,8 +85,10 @@ def pairs(kind: str, given: Filter) -> list[tuple[str, Any]]:
 
 
 def _term(kind: str, key: str, value: Any) -> str:
-    field = f"{kind}.{_quoted(key)}"
-    return f"has:{field}" if value is _ANY or value is None or value == "" else f"{field}:{_quoted(value)}"
+    # The search bar knows no empty texts; `matches` tells them from others.
+    if value is _ANY or value is None or not value.strip():
+        return f"has:{_quoted(f'{kind}.{key}')}"
+    return f"{kind}.{_quoted(key)}={_quoted(value)}"
 
 
 def _quoted(text: str) -> str:

@@ -71,8 +71,7 @@ def value_of(point: dict[str, Any], kind: str) -> Any:
 
 def row_of(point: dict[str, Any]) -> dict[str, Any]:
     """Return the cells of a row by column."""
-    row: dict[str, Any] = point["row"] if "row" in point else json.loads(point["text"])
-    return {key: _cell(value) for key, value in row.items()}
+    return {key: _cell(value) for key, value in (point["row"] or {}).items()}
 
 
 def _cell(value: Any) -> Any:

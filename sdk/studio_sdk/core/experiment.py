@@ -12,7 +12,7 @@ from studio_sdk import source_folder
 from studio_sdk.core import _filters
 from studio_sdk.core.script_run_config import ScriptRunConfig
 from studio_sdk.exceptions import NotAvailable, ServiceException, UserErrorException
-from studio_sdk.transport import quote
+from studio_sdk.transport import quote, quote_name
 
 if TYPE_CHECKING:
     from studio_sdk.core.run import Run
@@ -57,7 +57,9 @@ class Experiment:
             except ServiceException as error:
                 if error.field == "name":
                     raise UserErrorException(error.message) from error
-                raise
+                # A script may not make experiments; the one it belongs to is there.
+                if error.code != "run_token_refused":
+                    raise
 
     @classmethod
     def _of(cls, workspace: Workspace, name: str, document: Optional[dict[str, Any]] = None) -> Experiment:
@@ -69,7 +71,7 @@ class Experiment:
         self._workspace = workspace
         self._client = workspace._client
         self._name = name
-        self._path = f"/experiments/{quote(name)}"
+        self._path = f"/experiments/{quote_name(name)}"
         self._document = document
 
     # --- What it is -----------------------------------------------------------------------------
@@ -122,10 +124,10 @@ class Experiment:
         >>> Experiment.list(workspace, view_type=ViewType.All)
         """
         view = str(getattr(view_type, "value", view_type))
-        archived = {ACTIVE_ONLY: "false", ARCHIVED_ONLY: "true", ALL: "all"}.get(view)
-        if archived is None:
+        words = {ACTIVE_ONLY: "active", ARCHIVED_ONLY: "archived", ALL: "all"}
+        if view not in words:
             raise UserErrorException(f"view_type is ActiveOnly, ArchivedOnly or All; got {view_type!r}.")
-        params = {"workspace": workspace.name, "archived": archived, "limit": 200}
+        params = {"workspace": workspace.name, "view": words[view], "name": experiment_name, "limit": 200}
         return [
             Experiment._of(workspace, item["name"], item)
             for item in workspace._client.pages("/experiments", params)
@@ -172,6 +174,8 @@ class Experiment:
         )
         run: Run = Run._of(self, document["run_id"], document, outputs=str(folder.absolute()))
         run._begin_here()
+        if source:
+            run._keep_source(source)
         return run
 
     def submit(self, config: Any, tags: Optional[Mapping[str, Any]] = None, **kwargs: Any) -> Run:
@@ -272,7 +276,7 @@ class Experiment:
 
         >>> experiment.archive()
         """
-        self._patch({"archived": True})
+        self._act("archive")
 
     def reactivate(self, new_name: Optional[str] = None) -> None:
         """Bring an archived experiment back.
@@ -281,7 +285,7 @@ class Experiment:
         """
         if new_name and new_name != self._name:
             raise NotAvailable("An experiment keeps its name here; reactivate it without a new one.")
-        self._patch({"archived": False})
+        self._act("restore")
 
     @staticmethod
     def delete(workspace: Workspace, experiment_id: str) -> None:
@@ -289,8 +293,14 @@ class Experiment:
         raise NotAvailable("The SDK deletes no experiments; hide one with Experiment.archive().")
 
     def _patch(self, changes: dict[str, Any]) -> None:
-        path = f"{self._path}?workspace={quote(self._workspace.name)}"
-        self._document = self._client.patch(path, changes)
+        self._document = self._client.patch(f"{self._path}{self._room}", changes)
+
+    def _act(self, verb: str) -> None:
+        self._document = self._client.post(f"{self._path}/{verb}{self._room}", repeatable=True)
+
+    @property
+    def _room(self) -> str:
+        return f"?workspace={quote(self._workspace.name)}"
 
     def _known(self) -> dict[str, Any]:
         if self._document is None:

@@ -18,7 +18,7 @@ from studio_sdk.core._metrics import RunMetrics
 from studio_sdk.core._offline import _OfflineRun
 from studio_sdk.core._tree import RunTree
 from studio_sdk.core._watching import RunWatching
-from studio_sdk.exceptions import RunEnvironmentException, UserErrorException
+from studio_sdk.exceptions import RunEnvironmentException, ServiceException, UserErrorException
 from studio_sdk.outbox import Image, Sink, outbox
 from studio_sdk.transport import quote
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from studio_sdk.core.workspace import Workspace
 
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+# Longer than a script may take to clean up after the signal to stop.
+_FAIL_SECONDS = 20.0
 
 
 class RunStatus:
@@ -182,8 +184,12 @@ class Run(_logging.MetricLogger, RunDetails, RunWatching, RunMetrics, RunFiles, 
         """
         self.flush()
         self._upload_outputs()
-        body = {"error": _error_text(error_details, error_code)}
+        body = {"error": _error_text(error_details, error_code), "actor": "sdk"}
         self._document = self._client.post(f"{self._path}/fail", body, repeatable=True)
+        # A script is stopped first; what is asked next is mostly the status.
+        ends_at = time.monotonic() + _FAIL_SECONDS
+        while self.get_status() not in TERMINAL and time.monotonic() < ends_at:
+            time.sleep(0.1)
 
     def cancel(self, *, _actor: str = "sdk") -> None:
         """Ask for the run to be stopped. It is Canceled once no process of it is left.
@@ -205,11 +211,15 @@ class Run(_logging.MetricLogger, RunDetails, RunWatching, RunMetrics, RunFiles, 
     def __exit__(
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> Optional[bool]:
-        if error is None or (isinstance(error, SystemExit) and not error.code):
-            self.complete()
-            return error is not None
-        self.fail(error)
-        return None
+        is_clean = error is None or (isinstance(error, SystemExit) and not error.code)
+        try:
+            self.complete() if is_clean else self.fail(error)
+        except ServiceException as refused:
+            # It was canceled or failed from elsewhere meanwhile, which stays so.
+            if refused.code != "already_ended":
+                raise
+            values.warn(f"{self._id}: {refused}")
+        return is_clean and error is not None
 
     # --- Tags and properties --------------------------------------------------------------------
 
