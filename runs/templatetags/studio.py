@@ -44,7 +44,7 @@ _TILES = {
     Tile.RUNNING: (gettext_lazy("Running"), "play-circle", "busy"),
     Tile.COMPLETED: (gettext_lazy("Completed"), "checkmark-circle", "good"),
     Tile.FAILED: (gettext_lazy("Failed"), "dismiss-circle", "bad"),
-    Tile.OTHER: (gettext_lazy("Waiting, canceled, other"), "clock", "wait"),
+    Tile.OTHER: (gettext_lazy("Other"), "clock", "wait"),
 }
 # Raw HTML stays text. Images are left out: they would ask other hosts.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")

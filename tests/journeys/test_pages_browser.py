@@ -37,6 +37,7 @@ def busy_workspace(workspace, team_mate, owner, local):
             compute_target=local,
             started_at=None if status in (RunStatus.QUEUED, RunStatus.NOT_STARTED) else begun,
             ended_at=ended if is_over else None,
+            duration_seconds=94.5 * (number + 1) if is_over else None,
         )
         Tag.objects.create(run=run, key="quality", value=["fantastic run", "good", "poor"][number % 3])
         Tag.objects.create(run=run, key="worth another look")
