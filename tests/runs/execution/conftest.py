@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -21,8 +22,8 @@ from django.db import connection
 from runs import storage
 from runs.actions import cancellation, snapshots, submission
 from runs.actions.script_run_config import ScriptRunConfig
-from runs.execution import host, kernel, launcher
-from runs.models import Attempt, ComputeTarget, Experiment, Run, RunEvent
+from runs.execution import host, kernel
+from runs.models import Attempt, Experiment, Run, RunEvent
 from tests import factories
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,18 +60,8 @@ class Site:
 
     def start_worker(self, **environment: str) -> subprocess.Popen:
         """Start a real Celery worker."""
-        log = (self.home / f"worker{len(self.children)}.log").open("wb")
-        argv = [sys.executable, "-m", "celery", "-A", "studio", "worker", "--loglevel", "INFO", "--concurrency", "4"]
-        argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        worker = subprocess.Popen(
-            argv,
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        log.close()
+        log = self.home / f"worker-{uuid.uuid4().hex[:6]}.log"
+        worker = _start_worker({**self.environment, **environment}, log)
         self.children.append(worker)
         return worker
 
@@ -84,7 +75,11 @@ class Site:
         )
         config = {"script": "" if "command" in config else "train.py", **config}
         return submission.submit_script(
-            experiment=self.experiment, config=ScriptRunConfig(**config), snapshot=snapshot, by=self.owner, at=host.now()
+            experiment=self.experiment,
+            config=ScriptRunConfig(**config),
+            snapshot=snapshot,
+            by=self.owner,
+            at=host.now(),
         )
 
     def cancel(self, run: Run, **how: Any) -> Run:
@@ -147,6 +142,13 @@ class Site:
                 process.send(signal.SIGKILL)
 
 
+def _start_worker(environment: dict[str, str], log: Path) -> subprocess.Popen:
+    argv = [sys.executable, "-m", "celery", "-A", "studio", "worker", "--loglevel", "INFO", "--concurrency", "4"]
+    argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with log.open("wb") as output:
+        return subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True)
+
+
 def marked(marker: str) -> list[int]:
     """Return the processes that have `marker` in their command line, and are no zombies."""
     found = []
@@ -166,49 +168,61 @@ def quick(settings):
     return settings
 
 
-@contextmanager
-def _own_home() -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def home(django_db_setup, django_db_blocker) -> Iterator[Path]:
+    """A folder for the bytes of all runs of these tests."""
     home = Path(tempfile.mkdtemp(prefix="studio-execution-"))
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def environment(home: Path) -> dict[str, str]:
+    """What a worker needs to know to work on the tests' database and folder, without a broker."""
+    database = connection.settings_dict
+    address = (
+        f"sqlite:///{database['NAME']}"
+        if connection.vendor == "sqlite"
+        else "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
+    )
+    return {
+        **os.environ,
+        **{name: str(value) for name, value in QUICK.items()},
+        "DJANGO_SETTINGS_MODULE": "studio.settings",
+        "STUDIO_HOME": str(home),
+        "STUDIO_SECRET_KEY": settings.SECRET_KEY,
+        "STUDIO_TARGETS": "local",
+        "DATABASE_URL": address,
+        "REDIS_URL": f"redis+socket://{home}/no-broker.sock",
+        "STUDIO_LOG_LEVEL": "INFO",
+    }
+
+
+@pytest.fixture(scope="session")
+def standing_worker(home: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """One worker for all tests that do not harm it."""
+    worker = _start_worker(environment, home / "standing-worker.log")
+    yield worker
+    worker.terminate()
+    worker.wait(15)
+
+
+@pytest.fixture
+def site(transactional_db, quick, home: Path, environment: dict[str, str]) -> Iterator[Site]:
+    """Everything that a run needs but a worker: the tests' database, a folder, a compute target with two slots."""
+    quick.STUDIO_HOME = home
+    workspace = factories.workspace("default")
+    owner = factories.user("olivia")
+    factories.member(workspace, owner, "owner")
+    factories.compute_target("local", slots=2)
+    built = Site(home, factories.experiment(workspace, "explore-runs"), owner, environment)
     try:
-        yield home
+        yield built
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        built.stop()
 
 
 @pytest.fixture
-def site(transactional_db, quick, monkeypatch) -> Iterator[Site]:
-    """Everything that a run needs but a worker: the test's database, a folder, a compute target with two slots."""
-    with _own_home() as home:
-        quick.STUDIO_HOME = home
-        workspace = factories.workspace("default")
-        owner = factories.user("olivia")
-        factories.member(workspace, owner, "owner")
-        factories.compute_target("local", slots=2)
-        database = connection.settings_dict
-        address = (
-            f"sqlite:///{database['NAME']}"
-            if connection.vendor == "sqlite"
-            else "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
-        )
-        environment = {
-            **os.environ,
-            **{name: str(value) for name, value in QUICK.items()},
-            "DJANGO_SETTINGS_MODULE": "studio.settings",
-            "STUDIO_HOME": str(home),
-            "STUDIO_SECRET_KEY": settings.SECRET_KEY,
-            "DATABASE_URL": address,
-            "REDIS_URL": f"redis+socket://{home}/no-broker.sock",
-            "STUDIO_LOG_LEVEL": "INFO",
-        }
-        monkeypatch.setattr(launcher, "start", lambda attempt_id: None)
-        built = Site(home, factories.experiment(workspace, "explore-runs"), owner, environment)
-        try:
-            yield built
-        finally:
-            built.stop()
-
-
-@pytest.fixture
-def worker(site: Site) -> subprocess.Popen:
-    """A real worker without a broker."""
-    return site.start_worker()
+def worker(site: Site, standing_worker: subprocess.Popen) -> subprocess.Popen:
+    """A real worker, which serves `local` and has no broker."""
+    return standing_worker

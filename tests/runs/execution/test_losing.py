@@ -1,0 +1,229 @@
+"""What dies, freezes or goes away: nothing is lost, nothing runs twice, nothing is stuck."""
+
+import os
+import signal
+import sqlite3
+import textwrap
+import time
+import uuid
+
+import pytest
+from django.db import connection
+
+from runs.execution import host, outcome, shutdown
+from runs.execution.outcome import Outcome
+from runs.models import Attempt, Worker
+from runs.status import RunStatus
+from tests.runs.execution.conftest import marked, wait_for
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+SLEEPER = "import time; print('ready', flush=True); time.sleep({}); print('done')"
+
+
+@pytest.fixture
+def mark():
+    """A word that marks the processes of one test."""
+    return f"mark-{uuid.uuid4().hex}"
+
+
+def forking(mark):
+    return textwrap.dedent(f"""
+        import subprocess, sys, time
+        for _ in range(3):
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "{mark}"], start_new_session=True)
+        print("ready", flush=True)
+        time.sleep(60)
+    """)
+
+
+def test_a_supervisor_that_is_killed_is_noticed_and_nothing_of_its_run_is_left(site, worker, mark):
+    run = site.submit(forking(mark), arguments=(mark,))
+    site.wait_for_log(run, b"ready")
+
+    site.supervisor(run).send(signal.SIGKILL)
+    ended = site.wait_until_ended(run)
+
+    assert site.events(run)[-2:] == ["NotResponding", "Failed"]
+    assert ended.reason.startswith("Worker lost.")
+    assert host.name() in ended.reason
+    assert "last heard at 20" in ended.reason
+    wait_for(lambda: marked(mark) == [], seconds=2)
+    assert site.wait_until_ended(site.submit("print('next')")).status == "Completed"
+
+
+def test_a_run_whose_supervisor_was_killed_is_tried_again_where_that_was_allowed(site, worker, mark):
+    code = f"import os, time; {mark!r}; print('ready', flush=True); time.sleep(60 * (os.environ['STUDIO_ATTEMPT'][-40:].count('.1.')))"
+    run = site.submit(code, arguments=(mark,), retries_lost_workers=True)
+    site.wait_for_log(run, b"ready")
+
+    site.supervisor(run).send(signal.SIGKILL)
+    wait_for(lambda: Attempt.objects.filter(run=run, number=2).exists())
+    site.cancel(run, grace_seconds=0)
+    ended = site.wait_until_ended(run)
+
+    assert (ended.attempt_number, ended.status) == (2, "Canceled")
+    assert Attempt.objects.get(run=run, number=1).reason.startswith("Worker lost.")
+    assert marked(mark) == []
+
+
+def test_a_canceled_run_whose_supervisor_was_killed_is_canceled(site, worker, mark):
+    run = site.submit(forking(mark), arguments=(mark,))
+    site.wait_for_log(run, b"ready")
+    supervisor = site.supervisor(run)
+    supervisor.send(signal.SIGSTOP)
+    site.cancel(run)
+
+    ended = site.wait_until_ended(run)
+
+    assert ended.status == "Canceled"
+    assert not supervisor.is_alive()
+    wait_for(lambda: marked(mark) == [], seconds=2)
+
+
+def test_a_supervisor_that_was_frozen_too_long_is_killed_and_settled_once(site, worker, mark):
+    run = site.submit(forking(mark), arguments=(mark,))
+    site.wait_for_log(run, b"ready")
+    supervisor = site.supervisor(run)
+
+    supervisor.send(signal.SIGSTOP)
+    ended = site.wait_until_ended(run)
+    supervisor.send(signal.SIGCONT)
+
+    assert (ended.status, site.events(run).count("Failed")) == ("Failed", 1)
+    wait_for(lambda: marked(mark) == [] and not supervisor.is_alive(), seconds=3)
+
+
+def test_a_supervisor_that_was_frozen_shortly_goes_on(site, worker):
+    run = site.submit(SLEEPER.format(3))
+    site.wait_for_log(run, b"ready")
+    supervisor = site.supervisor(run)
+
+    supervisor.send(signal.SIGSTOP)
+    site.wait_until(run, "NotResponding")
+    supervisor.send(signal.SIGCONT)
+    ended = site.wait_until_ended(run)
+
+    assert ended.status == "Completed"
+    assert site.log(run) == b"ready\ndone\n"
+    assert Attempt.objects.filter(run=run).count() == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGQUIT])
+def test_the_end_of_a_worker_leaves_scripts_running_and_the_next_does_not_start_them_again(site, number):
+    first = site.start_worker()
+    run = site.submit(SLEEPER.format(2.5))
+    site.wait_for_log(run, b"ready")
+
+    os.kill(first.pid, number)
+    first.wait(10)
+    site.start_worker()
+    ended = site.wait_until_ended(run)
+
+    assert ended.status == "Completed"
+    assert site.log(run) == b"ready\ndone\n"
+    assert Attempt.objects.filter(run=run).count() == 1
+
+
+def test_a_launcher_that_dies_is_replaced(site):
+    worker = site.start_worker()
+    site.wait_until_ended(site.submit("pass"))
+    launcher = next(pid for pid in marked("runs.execution") if parent_of(pid) == worker.pid)
+
+    os.kill(launcher, signal.SIGKILL)
+
+    assert site.wait_until_ended(site.submit("print('next')")).status == "Completed"
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[1])
+
+
+def test_a_worker_shows_what_it_serves_and_says_goodbye(site):
+    process = site.start_worker(STUDIO_TARGETS="local")
+    row = wait_for(lambda: Worker.objects.filter(pid=process.pid).first())
+
+    process.terminate()
+    process.wait(10)
+
+    assert (row.host, row.boot_id, row.targets) == (host.name(), host.boot_id(), ["local"])
+    assert row.kill_tier in ("namespace", "subreaper")
+    assert row.has_broker is False
+    assert Worker.objects.get(pk=row.pk).stopped_at is not None
+
+
+@pytest.mark.sqlite
+def test_a_database_that_is_locked_over_the_end_of_a_run_delays_its_outcome_and_nothing_else(site, worker):
+    run = site.submit(SLEEPER.format(0.5))
+    site.wait_for_log(run, b"ready")
+    outside = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    outside.execute("BEGIN IMMEDIATE")
+
+    time.sleep(3.5)
+    assert site.status(run) == "Running"
+    outside.execute("ROLLBACK")
+    outside.close()
+    ended = site.wait_until_ended(run)
+
+    assert (ended.status, site.events(run).count("Completed")) == ("Completed", 1)
+    assert site.log(run) == b"ready\ndone\n"
+    assert Attempt.objects.filter(run=run).count() == 1
+
+
+def test_an_outcome_that_its_supervisor_could_not_tell_is_told_by_the_next_worker(site):
+    first = site.start_worker()
+    run = site.submit(SLEEPER.format(60))
+    site.wait_for_log(run, b"ready")
+    first.kill()
+    first.wait()
+    ended = Outcome(RunStatus.FAILED, reason="Exit code 7.", exit_code=7, started_at=host.now().isoformat())
+    (host.work_folder(site.attempt(run)) / "code" / "outputs" / "model").write_text("m")
+    outcome.save(site.attempt(run), ended)
+    site.supervisor(run).send(signal.SIGKILL)
+
+    site.start_worker()
+    stored = site.wait_until_ended(run)
+
+    assert (stored.status, stored.exit_code, stored.reason) == ("Failed", 7, "Exit code 7.")
+    assert run.artifacts.get().path == "outputs/model"
+    assert list(outcome.spooled()) == []
+
+
+def test_the_janitor_kills_what_carries_the_cookie_of_an_attempt_that_is_over(site, mark):
+    first = site.start_worker()
+    run = site.submit("pass")
+    site.wait_until_ended(run)
+    first.terminate()
+    first.wait(10)
+    import subprocess
+    import sys
+
+    environment = {"STUDIO_ATTEMPT": host.cookie(site.attempt(run))}
+    ours = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", mark], env=environment)
+    other = {"STUDIO_ATTEMPT": f"{run.pk}.1.0123456789abcdef"}
+    strangers = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", mark], env=other)
+
+    site.start_worker()
+
+    assert ours.wait(10) == -signal.SIGKILL
+    assert strangers.poll() is None
+    strangers.kill()
+    strangers.wait()
+
+
+def test_a_stopped_server_cancels_what_runs_here_and_leaves_what_is_queued(site):
+    first = site.start_worker()
+    running = [site.submit(SLEEPER.format(60)) for _ in range(2)]
+    for run in running:
+        site.wait_for_log(run, b"ready")
+    queued = site.submit("pass")
+    first.terminate()
+    first.wait(10)
+
+    left = shutdown.stop_runs(reason="The server was stopped.", timeout_seconds=6)
+
+    assert left == 0
+    assert [site.wait_until_ended(run).reason for run in running] == ["The server was stopped."] * 2
+    assert [site.status(run) for run in running] == ["Canceled"] * 2
+    assert site.status(queued) == "Queued"
