@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
+from runs.api.v1 import api as api_v1
 from runs.views import (
     compute_list,
     experiment_detail,
@@ -39,6 +40,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # For load balancers and monitors.
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    # Programs.
+    path("api/v1/", api_v1.addresses()),
     # People.
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-in/<str:secret>/", sign_in.sign_in_link, name="sign_in_link"),

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 
 from runs import limits, storage
 from runs.actions import checks
-from runs.errors import InvalidInput
-from runs.models import Artifact, Metric, MetricBatch, MetricPoint, Param, Run
+from runs.errors import Conflict, InvalidInput
+from runs.models import Artifact, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
 
 _STEP = 2**63 - 1
@@ -20,11 +20,17 @@ _STEP = 2**63 - 1
 _SCALAR = (MetricKind.NUMBER, MetricKind.TEXT)
 
 
+class HasSnapshot(Conflict):
+    """The code of a run is set once: this run has other code, or is one that a worker runs."""
+
+    code = "has_snapshot"
+
+
 @dataclass(frozen=True)
 class Point:
     """One point to record. Without `step` it gets the series' next one; without `at`, the time of the batch.
 
-    A number has `value`; the other kinds have `text` (see MetricKind).
+    A number has `value`, or a `text` of NaN, Infinity or -Infinity; the other kinds have `text` (see MetricKind).
     """
 
     name: str
@@ -104,6 +110,16 @@ def save_artifact(*, run: Run, path: str, chunks: Iterable[bytes], at: datetime)
     return artifact
 
 
+def attach_snapshot(*, run: Run, snapshot: Snapshot) -> Run:
+    """Give an interactive run the code that it runs from. Raises HasSnapshot if it has other code already."""
+    if run.run_type == RunType.INTERACTIVE:
+        Run.objects.filter(pk=run.pk, snapshot=None).update(snapshot=snapshot)
+    run.refresh_from_db(fields=["snapshot"])
+    if run.snapshot_id != snapshot.pk:
+        raise HasSnapshot(field="snapshot")
+    return run
+
+
 def _row(point: Point, *, field: str, at: datetime) -> MetricPoint:
     """Return the row of `point`, still without its series and step, or raise InvalidInput."""
     checks.key(point.name, field=f"{field}.name", limit=limits.METRIC_NAME_LENGTH)
@@ -115,11 +131,18 @@ def _row(point: Point, *, field: str, at: datetime) -> MetricPoint:
         raise InvalidInput("The step is no 64-bit number.", field=f"{field}.step")
     value, text = None, point.text
     if point.kind == MetricKind.NUMBER:
-        if point.value is None:
-            raise InvalidInput("A number needs a value.", field=f"{field}.value")
-        value, text = _number(point.value, field=f"{field}.value")
+        value, text = _number(_announced(point, field=f"{field}.value"), field=f"{field}.value")
     checks.text(text, field=f"{field}.text", limit=limits.METRIC_TEXT_LENGTH)
     return MetricPoint(at=point.at or at, value=value, text=text)
+
+
+def _announced(point: Point, *, field: str) -> float:
+    """Return the value of a number; those that JSON has no word for may come as text."""
+    if point.value is not None:
+        return point.value
+    if point.text in ("NaN", "Infinity", "-Infinity"):
+        return float(point.text)
+    raise InvalidInput("A number needs a value.", field=field)
 
 
 def _number(value: float, *, field: str) -> tuple[float | None, str]:

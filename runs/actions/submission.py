@@ -118,7 +118,7 @@ def submit_script(
     return run
 
 
-def resubmit(*, run: Run, by: User, at: datetime, actor: str = "") -> Run:
+def resubmit(*, run: Run, by: User, at: datetime, idempotency_key: str = "", actor: str = "") -> Run:
     """Put the same code with the same configuration, tags, properties and params in line again, as a new run.
 
     It is nobody's child. Raises DrivenByItsClient for a run that has nothing to execute.
@@ -150,6 +150,7 @@ def resubmit(*, run: Run, by: User, at: datetime, actor: str = "") -> Run:
         by=by,
         at=at,
         resubmitted_from=run,
+        idempotency_key=idempotency_key,
         actor=actor,
     )
 

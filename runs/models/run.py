@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
 from django.urls import reverse
 
 from runs import limits
@@ -41,6 +42,18 @@ class RunQuerySet(models.QuerySet["Run"]):
     def top_level(self) -> Self:
         """Return those that are nobody's child."""
         return self.filter(parent__isnull=True)
+
+    def below(self, run: "Run", *, itself: bool = False) -> Self:
+        """Return what descends from `run`, at any depth; with `itself` also the run."""
+        return self.filter(
+            pk__in=RawSQL(  # noqa: S611 - no text of anybody's goes in
+                "WITH RECURSIVE family(id) AS ("  # noqa: S608
+                f"SELECT id FROM runs_run WHERE {'id' if itself else 'parent_id'} = %s"
+                " UNION ALL SELECT child.id FROM runs_run child JOIN family ON child.parent_id = family.id"
+                ") SELECT id FROM family",
+                [run.pk],
+            )
+        )
 
     def for_lists(self) -> Self:
         """Fetch with each run what a row of a table shows, and leave its long texts behind."""
