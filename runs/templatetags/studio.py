@@ -6,6 +6,7 @@ from typing import Any
 
 import nh3
 from django import template
+from django.conf import settings
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.templatetags.static import static
@@ -223,6 +224,14 @@ def frame(context: template.Context) -> dict[str, Any]:
     workspaces = list(Workspace.objects.visible_to(user).order_by("id"))
     current = context.get("workspace") or (workspaces[0] if workspaces else None)
     return {"workspace": current, "workspaces": workspaces, "theme": _theme(request)}
+
+
+@register.simple_tag
+def shell_command() -> str:
+    """Return the command that submits a first run from a shell."""
+    config = '{"experiment": "hello", "command": ["echo", "Hello"]}'
+    address = f"{settings.STUDIO_URL}/api/v1/runs"
+    return f"curl {address} -H 'Authorization: Bearer YOUR_TOKEN' -F 'config={config}'"
 
 
 @register.simple_tag

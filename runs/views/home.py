@@ -1,6 +1,5 @@
 """Where one lands: the latest runs of a workspace, and what to do in an empty one."""
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -51,6 +50,5 @@ def workspace_home(request: SignedInRequest, workspace_name: str) -> HttpRespons
         "poll_seconds": live.BUSY_SECONDS if any(r.status not in TERMINAL for r in runs) else live.IDLE_SECONDS,
         "version": version,
         "can_contribute": can_contribute,
-        "server_url": settings.STUDIO_URL,
     }
     return live.respond(request, "home/workspace_home.html", context, fragment="overview", version=version)

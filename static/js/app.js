@@ -72,7 +72,7 @@ document.addEventListener("click", async (event) => {
   }
   button.classList.add("copied");
   setTimeout(() => button.classList.remove("copied"), 1500);
-  document.getElementById("live").textContent = button.dataset.copied || "Copied";
+  document.getElementById("live").textContent = document.documentElement.dataset.copied;
 });
 
 // --- Confirm: a form or button with data-confirm asks first, and focus comes back ---

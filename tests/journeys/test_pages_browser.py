@@ -6,7 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
-from runs.models import Role, Tag
+from runs.models import Role, Run, Tag
+from runs.search import index
 from runs.status import RunStatus
 from tests import factories
 
@@ -43,6 +44,7 @@ def busy_workspace(workspace, team_mate, owner, local):
         Tag.objects.create(run=run, key="worth another look")
     parent = factories.run(vision, by=team_mate, status=RunStatus.RUNNING, at=now, compute_target=local, started_at=now)
     factories.run(vision, by=team_mate, status=RunStatus.QUEUED, parent=parent, at=now)
+    index.refresh(run_ids=Run.objects.values_list("pk", flat=True))
     return workspace
 
 
