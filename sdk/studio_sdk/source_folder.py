@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import itertools
 import os
 import re
 import subprocess
@@ -28,15 +28,16 @@ def pack(folder: Path, *, must_have: str = "") -> BinaryIO:
     """
     if not folder.is_dir():
         raise UserErrorException(f"There is no source directory {folder}.")
-    names = list(ignore_files.kept_files(folder))
+    # A home folder has millions of files: no more are looked for than may be.
+    names = list(itertools.islice(ignore_files.kept_files(folder), SNAPSHOT_FILES + 1))
+    if len(names) > SNAPSHOT_FILES:
+        raise SnapshotException(
+            f"{folder.absolute()} has more than {SNAPSHOT_FILES} files, and a snapshot may not. "
+            "Name in .amlignore what is no source code."
+        )
     if must_have and must_have not in names:
         why = "is ignored by .amlignore or .gitignore" if (folder / must_have).is_file() else "is not there"
         raise UserErrorException(f"The script {must_have} {why} in {folder.absolute()}.")
-    if len(names) > SNAPSHOT_FILES:
-        raise SnapshotException(
-            f"{folder.absolute()} has {len(names)} files, and a snapshot at most {SNAPSHOT_FILES}. "
-            "Name in .amlignore what is no source code."
-        )
     size = sum((folder / name).stat().st_size for name in names)
     if size > SNAPSHOT_BYTES:
         largest = max(names, key=lambda name: (folder / name).stat().st_size)
@@ -50,13 +51,6 @@ def pack(folder: Path, *, must_have: str = "") -> BinaryIO:
             _add(archive, folder / name, name)
     stream.seek(0)
     return stream  # type: ignore[return-value]
-
-
-def empty() -> BinaryIO:
-    """Return a zip without files."""
-    stream = io.BytesIO()
-    zipfile.ZipFile(stream, "w").close()
-    return stream
 
 
 def git_properties(folder: Path) -> dict[str, str]:

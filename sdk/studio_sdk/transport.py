@@ -14,12 +14,12 @@ import re
 import shutil
 import socket
 import ssl
-import threading
 import time
 import urllib.parse
 import uuid
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
 
 from studio_sdk.exceptions import AuthenticationException, ServerUnreachable, ServiceException
 from studio_sdk.version import VERSION
@@ -29,25 +29,24 @@ _TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 120.0
 _IDLE_SECONDS = 4.0
+_FIRST_PAUSE_SECONDS = 0.1
 _CHUNK_BYTES = 1 << 16
 
 
-class Response:
-    """An answer whose body is still to be read."""
+class Response(NamedTuple):
+    """An answer."""
 
-    def __init__(self, raw: http.client.HTTPResponse):
-        self.status = raw.status
-        self.headers = raw.headers
-        self.raw = raw
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
 
     def json(self) -> Any:
-        """Read the whole body as JSON; None where there is none."""
-        body = self.raw.read()
-        return json.loads(body) if body else None
+        """Return the body as JSON; None where there is none."""
+        return json.loads(self.body) if self.body else None
 
 
 class Client:
-    """A server and a token. May be shared by threads: each has a connection of its own.
+    """A server and a token. May be shared by threads: no connection is used by two at once.
 
     `retry_seconds` is how long a request is repeated while the server is away.
 
@@ -63,10 +62,15 @@ class Client:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise AuthenticationException(f"{url!r} is no address of a server; expected http://HOST[:PORT].")
         self._parts = parts
-        self._local = threading.local()
+        # Connections at rest, with the process that opened them and the time of their latest use.
+        self._idle: deque[tuple[http.client.HTTPConnection, int, float]] = deque()
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"
+
+    def __del__(self) -> None:
+        for connection, _, _ in getattr(self, "_idle", ()):
+            connection.close()
 
     def get(self, path: str, params: dict[str, Any] | None = None, **options: Any) -> Any:
         """Return the document at `path` of the API."""
@@ -122,7 +126,7 @@ class Client:
         }
         return self.request("POST", path, raw=_Joined(head, stream, tail), headers=headers, repeatable=True).json()
 
-    def download(self, path: str, target: BinaryIO, params: dict[str, Any] | None = None) -> None:
+    def download(self, path: str, target: BinaryIO) -> None:
         """Copy the bytes at `path` into `target`; a broken transfer is resumed from where it stopped."""
         start = target.tell()
         ends_at = time.monotonic() + self.retry_seconds
@@ -130,20 +134,22 @@ class Client:
         while True:
             have = target.tell() - start
             headers = {"Range": f"bytes={have}-", "If-Range": etag} if have and etag else {}
-            if have and not etag:
-                target.seek(start)
-                target.truncate()
-            response = self.request("GET", path, params=params, headers=headers)
-            etag = response.headers.get("ETag", "") or ""
-            if have and response.status != 206:
-                target.seek(start)
-                target.truncate()
+
+            def copy(answer: http.client.HTTPResponse, had: int = have) -> bytes:
+                nonlocal etag
+                etag = answer.headers.get("ETag", "") or ""
+                if had and answer.status != 206:
+                    target.seek(start)
+                    target.truncate()
+                shutil.copyfileobj(answer, target, _CHUNK_BYTES)
+                return b""
+
             try:
-                shutil.copyfileobj(response.raw, target, _CHUNK_BYTES)
-            except (OSError, http.client.HTTPException) as error:
-                self.close()
+                self.request("GET", path, headers=headers, read=copy, repeatable=False)
+            except ServerUnreachable:
                 if time.monotonic() > ends_at:
-                    raise ServerUnreachable(f"The transfer of {path} from {self.url} broke off: {error}.") from error
+                    raise
+                time.sleep(_FIRST_PAUSE_SECONDS)
             else:
                 return
 
@@ -158,8 +164,9 @@ class Client:
         headers: dict[str, str] | None = None,
         retry_seconds: float | None = None,
         repeatable: bool | None = None,
+        read: Callable[[http.client.HTTPResponse], bytes] = http.client.HTTPResponse.read,
     ) -> Response:
-        """Send one request to the API; return the answer if it is a good one.
+        """Send one request to the API; return the answer if it is a good one, its body read by `read`.
 
         A request that may be `repeatable` (by default all but POST) is sent again, with growing
         pauses, while the server can not be reached; any other only if it never got through.
@@ -177,13 +184,12 @@ class Client:
         target = self._parts.path + "/api/v1" + path + _query(params)
         may_repeat = method != "POST" if repeatable is None else repeatable
         ends_at = time.monotonic() + (self.retry_seconds if retry_seconds is None else retry_seconds)
-        pause = 0.1
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             reached = _Reached()
             try:
-                response = self._send(method, target, payload, sent_headers, reached)
+                response = self._send(method, target, payload, sent_headers, reached, read)
             except (OSError, http.client.HTTPException) as error:
-                self.close()
                 failure: Exception = ServerUnreachable(
                     f"{self.url} does not answer ({_words(error)}). Is the server running there?",
                     inner_exception=error,
@@ -200,34 +206,49 @@ class Client:
             time.sleep(wait)
             pause = min(pause * 2, 5.0)
 
-    def close(self) -> None:
-        """Close this thread's connection; the next request opens another."""
-        connection = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
+    def _send(
+        self,
+        method: str,
+        target: str,
+        payload: Any,
+        headers: dict[str, str],
+        reached: _Reached,
+        read: Callable[[http.client.HTTPResponse], bytes],
+    ) -> Response:
+        connection = self._take()
+        try:
+            if connection.sock is None:
+                connection.connect()
+                assert connection.sock is not None  # noqa: S101 - for the type checker
+                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.sock.settimeout(_ANSWER_SECONDS)
+            reached.yes = True
+            if hasattr(payload, "seek"):
+                payload.seek(0)
+            connection.request(method, target, body=payload, headers=headers)
+            answer = connection.getresponse()
+            body = read(answer) if answer.status < 300 else answer.read()
+        except BaseException:
             connection.close()
+            raise
+        self._idle.append((connection, os.getpid(), time.monotonic()))
+        return Response(answer.status, answer.headers, body)
 
-    def _send(self, method: str, target: str, payload: Any, headers: dict[str, str], reached: _Reached) -> Response:
-        # The server closes idle connections; a request that meets the close could not be told from a lost one.
-        # A forked child must not speak on its parent's connection.
-        owner, used_at = getattr(self._local, "used", (0, 0.0))
-        if owner != os.getpid() or time.monotonic() - used_at > _IDLE_SECONDS:
-            self.close()
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-        if connection.sock is None:
-            connection.connect()
-            assert connection.sock is not None  # noqa: S101 - for the type checker
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sock.settimeout(_ANSWER_SECONDS)
-        reached.yes = True
-        if hasattr(payload, "seek"):
-            payload.seek(0)
-        connection.request(method, target, body=payload, headers=headers)
-        response = Response(connection.getresponse())
-        self._local.used = (os.getpid(), time.monotonic())
-        return response
+    def _take(self) -> http.client.HTTPConnection:
+        """Return a connection at rest, or a new one.
+
+        The server closes connections that rest too long; a request that meets the close could not be told from one
+        that was lost. And a forked child must not speak on its parent's connection.
+        """
+        while self._idle:
+            try:
+                connection, process, used_at = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if process == os.getpid() and time.monotonic() - used_at < _IDLE_SECONDS:
+                return connection
+            connection.close()
+        return self._connect()
 
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
@@ -238,9 +259,8 @@ class Client:
         return http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
 
     def _refusal(self, method: str, path: str, response: Response) -> ServiceException | AuthenticationException:
-        body = response.raw.read()
         try:
-            error = json.loads(body)["error"]
+            error = json.loads(response.body)["error"]
             message, code, field = error["message"], error.get("code", ""), error.get("field") or ""
         except (ValueError, KeyError, TypeError):
             message, code, field = f"{response.status} for {method} {path}", "", ""

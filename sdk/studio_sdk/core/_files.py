@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Optional, Union
 
-from studio_sdk import source_folder, values
+from studio_sdk import ignore_files, source_folder, values
 from studio_sdk.exceptions import ServerUnreachable, ServiceException, SnapshotException, UserErrorException
 from studio_sdk.transport import Client, quote_path
 
@@ -24,6 +24,7 @@ class RunFiles:
 
     _client: Client
     _path: str
+    _document: Optional[dict[str, Any]]
     _outputs: Optional[str]
     _started_here_at: Optional[float]
 
@@ -156,10 +157,12 @@ class RunFiles:
         return next((str(item["sha256"]) for item in stored if item["path"] == name), "")
 
     def _keep_source(self, folder: Path) -> None:
-        """Store the code beside a run that is driven from here; too much of it is left out, with a warning."""
+        """Store the code beside a run that is driven from here; if it is too much, warn."""
+        if next(ignore_files.kept_files(folder), None) is None:
+            return
         try:
             with source_folder.pack(folder) as archive:
-                self._client.upload(f"{self._path}/snapshot", archive)
+                self._document = self._client.upload(f"{self._path}/snapshot", archive)
         except (SnapshotException, ServiceException) as error:
             values.warn(f"the code of {folder} is not kept with the run: {error}")
 

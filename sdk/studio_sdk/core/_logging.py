@@ -29,7 +29,7 @@ class MetricLogger:
         """
         kind = type(value)
         if kind is float or kind is int:
-            if type(name) is not str or not 0 < len(name) <= values.NAME_LENGTH:
+            if type(name) is not str or not 0 < len(name) <= values.NAME_LENGTH or name.isspace():
                 values.check_name(name)
             if step is not None:
                 step = _step(step)

@@ -122,12 +122,11 @@ class RunWatching:
         headers = {} if limit is None else {"Range": f"bytes={offset}-{offset + limit - 1}"}
         try:
             response = self._client.request("GET", f"{self._path}/logs/{quote_path(name)}", headers=headers)
-            data = response.raw.read()
         except ServiceException as error:
             if error.status_code in {404, 416}:
                 return b""
             raise
-        return data if response.status == 206 else data[offset:]
+        return response.body if response.status == 206 else response.body[offset:]
 
 
 def _say(out: TextIO, text: str) -> None:

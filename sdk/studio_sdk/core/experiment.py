@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional, Union
 
-from studio_sdk import source_folder
+from studio_sdk import heartbeats, source_folder
 from studio_sdk.core import _filters
 from studio_sdk.core.script_run_config import ScriptRunConfig
 from studio_sdk.exceptions import NotAvailable, ServiceException, UserErrorException
@@ -174,6 +174,7 @@ class Experiment:
         )
         run: Run = Run._of(self, document["run_id"], document, outputs=str(folder.absolute()))
         run._begin_here()
+        heartbeats.begin(self._client, run.id)
         if source:
             run._keep_source(source)
         return run

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, List, Optional, Union
 
-from studio_sdk import connection, env, values
+from studio_sdk import connection, env, heartbeats, values
 from studio_sdk.core import _filters, _logging
 from studio_sdk.core._details import RunDetails
 from studio_sdk.core._files import RunFiles
@@ -171,6 +171,7 @@ class Run(_logging.MetricLogger, RunDetails, RunWatching, RunMetrics, RunFiles, 
         self.flush()
         self._upload_outputs()
         self._document = self._client.post(f"{self._path}/complete", repeatable=True)
+        heartbeats.end(self._id)
 
     def fail(
         self,
@@ -186,6 +187,7 @@ class Run(_logging.MetricLogger, RunDetails, RunWatching, RunMetrics, RunFiles, 
         self._upload_outputs()
         body = {"error": _error_text(error_details, error_code), "actor": "sdk"}
         self._document = self._client.post(f"{self._path}/fail", body, repeatable=True)
+        heartbeats.end(self._id)
         # A script is stopped first; what is asked next is mostly the status.
         ends_at = time.monotonic() + _FAIL_SECONDS
         while self.get_status() not in TERMINAL and time.monotonic() < ends_at:
