@@ -15,7 +15,8 @@ class SignedInRequest(HttpRequest):
 def safe_next(request: HttpRequest, *, default: str) -> str:
     """Return where `next` leads if that is on this very host, else the address named `default`."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
+    is_own = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     # A path from the root: `redirect` would take a bare word for the name of a view.
-    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
-        return wanted
-    return resolve_url(default)
+    return wanted if is_own and wanted.startswith("/") else resolve_url(default)
