@@ -112,7 +112,7 @@ class PointBody(Body):
     """One point: a `value`, a `text`, or a `row`."""
 
     name: str
-    value: float | bool | None = None
+    value: float | None = None
     text: str | None = None
     row: dict[str, Scalar | None] | None = None
     step: Step | None = None

@@ -19,6 +19,8 @@ from runs.storage import BadPath
 
 logger = logging.getLogger(__name__)
 
+# Where a value may be of several kinds, pydantic names the kind after the way to it.
+_UNION_BRANCHES = {"str", "int", "float", "bool", "list[str]"}
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found"}
 
 
@@ -115,6 +117,8 @@ def _validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
     # "body", the name of the parameter, then the way to the field.
     where = [str(part) for part in first["loc"]]
     named = where[2:] if where[0] in ("body", "body_params") and len(where) > 2 else where[1:]
+    if named and named[-1] in _UNION_BRANCHES:
+        named.pop()
     field = ".".join(named)
     more = f" ({len(error.errors) - 1} more)" if len(error.errors) > 1 else ""
     return refuse(422, "invalid", f"{field or 'The body'}: {first['msg']}.{more}", field)
