@@ -25,7 +25,7 @@ register = template.Library()
 
 MISSING = "--"
 _SPRITE = "vendor/fluent-icons-1.1.343.svg"
-_SHORT_ID_LENGTH = 24
+_SHORT_ID_LENGTH = 22
 
 # For each status: the word shown, its icon, its tone (tokens.css).
 _STATUSES = {

@@ -72,7 +72,7 @@ def test_every_status_has_a_word_and_an_icon(status):
 def test_a_long_id_is_cut_in_its_middle_and_whole_where_it_is_copied():
     html = studio.short_id("diabetes-experiment_1795467503_85dc912c")
 
-    assert "diabetes-ex…03_85dc912c" in html
+    assert "diabetes-e…3_85dc912c" in html
     assert 'data-copy="diabetes-experiment_1795467503_85dc912c"' in html
 
 
