@@ -9,12 +9,13 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from runs.errors import RunsError
 from runs.models import Run
 
 # How far one may turn the pages; beyond that a search or a filter is the better way, and no row is counted.
-_REACHABLE_ROWS = 2_000
+_REACHABLE_ROWS = 1_000
 _ROWS_PER_ACTION = 500
 
 
@@ -25,7 +26,7 @@ class BoundedPaginator(Paginator):
     def count(self) -> int:
         """Return how many rows can be paged through."""
         rows: Any = self.object_list
-        return rows.order_by(*rows.query.order_by).values("pk")[:_REACHABLE_ROWS].count()
+        return rows.order_by().values("pk")[:_REACHABLE_ROWS].count()
 
 
 class StudioAdmin(admin.ModelAdmin):
@@ -36,7 +37,7 @@ class StudioAdmin(admin.ModelAdmin):
     list_per_page = 50
     # No "show all", which would be thousands of rows on one page.
     list_max_show_all = 0
-    ordering = ("-pk",)
+    ordering: ClassVar[Any] = ("-pk",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse: a delete would take runs and files along, or collect a million rows to say that it may not."""
@@ -60,26 +61,21 @@ class ReadOnlyAdmin(StudioAdmin):
 
 
 class OfRunAdmin(ReadOnlyAdmin):
-    """Rows that hang on runs. The search takes a whole run id, or a whole value of `key_field`: both have an index."""
+    """Rows that hang on runs. The search takes a whole run id; runs with a tag or a metric are found among the runs."""
 
-    key_field = ""
     # Not used as a lookup, but without it there is no search box.
     search_fields = ("run__run_id",)
+    search_help_text = _("A whole run id")
     list_select_related: ClassVar[Any] = ("run",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the rows of the run whose id is `search_term`, else those with that key."""
-        term = search_term.strip()
-        if not term:
+        """Return the rows of the run whose id is `search_term`."""
+        if not search_term.strip():
             return queryset, False
-        run = Run.objects.filter(run_id=term).values_list("pk", flat=True).first()
-        if run is not None:
-            return queryset.filter(run_id=run), False
-        if self.key_field:
-            return queryset.filter(**{self.key_field: term}), False
-        return queryset.none(), False
+        run = Run.objects.filter(run_id=search_term.strip()).values_list("pk", flat=True).first()
+        return queryset.filter(run_id=run), False
 
 
 def user_of(request: HttpRequest) -> User:

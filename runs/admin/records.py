@@ -20,9 +20,6 @@ from runs.models import (
     Tag,
 )
 
-_BY_RUN = _("A whole run id")
-_BY_RUN_OR_KEY = _("A whole run id, or a whole key")
-
 
 @admin.register(RunEvent)
 class RunEventAdmin(OfRunAdmin):
@@ -30,7 +27,6 @@ class RunEventAdmin(OfRunAdmin):
 
     list_display = ("run", "from_status", "to_status", "at", "by", "actor", "reason")
     list_select_related = ("run", "by")
-    search_help_text = _BY_RUN
 
 
 @admin.register(Attempt)
@@ -40,7 +36,6 @@ class AttemptAdmin(OfRunAdmin):
     list_display = ("run", "number", "compute_target", "host", "claimed_at", "ended_at", "exit_code", "reason")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "compute_target")
     list_select_related = ("run", "compute_target")
-    search_help_text = _BY_RUN
     # With it a script's processes could be told that they belong to another run.
     exclude = ("cookie",)
 
@@ -50,8 +45,6 @@ class PairAdmin(OfRunAdmin):
     """Tags and properties. Tags are changed on the run's page, which also keeps the search up to date."""
 
     list_display = ("run", "key", "value")
-    key_field = "key"
-    search_help_text = _BY_RUN_OR_KEY
 
 
 @admin.register(Param)
@@ -59,8 +52,6 @@ class ParamAdmin(OfRunAdmin):
     """Input values."""
 
     list_display = ("run", "name", "value")
-    key_field = "name"
-    search_help_text = _BY_RUN_OR_KEY
 
 
 @admin.register(Metric)
@@ -68,8 +59,6 @@ class MetricAdmin(OfRunAdmin):
     """Series and their summaries."""
 
     list_display = ("run", "name", "kind", "point_count", "latest_value", "min_value", "max_value")
-    key_field = "name"
-    search_help_text = _BY_RUN_OR_KEY
 
 
 @admin.register(MetricPoint)
@@ -79,7 +68,7 @@ class MetricPointAdmin(ReadOnlyAdmin):
     list_display = ("metric", "step", "at", "value", "text")
     list_select_related = ("metric",)
     search_fields = ("metric__run__run_id",)
-    search_help_text = _BY_RUN
+    search_help_text = _("A whole run id")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[MetricPoint], search_term: str
@@ -96,7 +85,6 @@ class MetricBatchAdmin(OfRunAdmin):
     """Which batches of points were stored already."""
 
     list_display = ("run", "batch_id", "at")
-    search_help_text = _BY_RUN
 
 
 @admin.register(Artifact)
@@ -104,7 +92,6 @@ class ArtifactAdmin(OfRunAdmin):
     """Stored files."""
 
     list_display = ("run", "path", "size_bytes", "created_at")
-    search_help_text = _BY_RUN
 
 
 @admin.register(SearchText)
@@ -112,4 +99,3 @@ class SearchTextAdmin(OfRunAdmin):
     """What bare words of the search bar are looked up in; made from the run's other rows."""
 
     list_display = ("run",)
-    search_help_text = _BY_RUN

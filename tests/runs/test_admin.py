@@ -67,7 +67,7 @@ def test_the_list_of_runs_asks_the_same_queries_for_any_number_of_rows(
     with CaptureQueriesContext(connection) as queries:
         page_client.get(_list(Run))
 
-    assert len(queries) == 5
+    assert len(queries) == 8
 
 
 def test_the_list_of_runs_counts_no_more_rows_than_can_be_paged_through(
@@ -78,7 +78,7 @@ def test_the_list_of_runs_counts_no_more_rows_than_can_be_paged_through(
 
     counting = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
     assert counting
-    assert all("LIMIT 2000" in sql for sql in counting)
+    assert all("LIMIT 1000" in sql for sql in counting)
 
 
 def test_a_run_is_found_by_its_id(page_client: Client, experiment: Experiment, owner: User) -> None:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from runs.execution import shutdown
 from runs.management import broker, firstrun, home, local_token, parts, sign_in
 from runs.management.children import Child, Children
 from runs.models import ComputeTarget
@@ -171,8 +172,6 @@ class Command(BaseCommand):
         self._say_plainly("Stopping ...")
         children.stop(["worker", "beat"], timeout_seconds=stop.at_most(_STOP_WORKER_SECONDS))
         if "worker" in names and not keep_runs and not stop.is_urgent:
-            from runs.execution import shutdown
-
             left = shutdown.stop_runs(
                 reason="The server was stopped.", timeout_seconds=_STOP_RUNS_SECONDS - (time.monotonic() - began)
             )

@@ -220,6 +220,7 @@ class Seeder:
         rate = words.LEARNING_RATES[int(chance() * len(words.LEARNING_RATES))]
         is_script = run_type != RunType.INTERACTIVE
         error, reason = words.ERRORS[int(chance() * len(words.ERRORS))] if end is RunStatus.FAILED else ("", "")
+        exit_code = {RunStatus.COMPLETED: 0, RunStatus.FAILED: 1}.get(end) if is_script else None
         canceled_at = past.at(RunStatus.CANCEL_REQUESTED)
         if canceled_at:
             reason = f"Canceled by {person.username}."
@@ -240,7 +241,7 @@ class Seeder:
         pk = self._runs.add(
             *(run_id, self._workspace.pk, place.row.pk, place.number, name, description, run_type.value),
             *(person.pk, parent, parent, end.value, status_at, reason, error),
-            ended_at and is_script and int(end is RunStatus.FAILED) if end is not RunStatus.CANCELED else None,
+            exit_code,
             *(created_at, past.at(RunStatus.QUEUED), started_at, ended_at),
             (ended_at - started_at).total_seconds() if ended_at and started_at else None,
             created_at + timedelta(days=30) if left > _NEWEST_IN_FULL and chance() < 0.01 else None,
