@@ -60,6 +60,7 @@ def get_run(user: User, run_id: str) -> Run:
     run = (
         Run.objects.visible_to(user)
         .select_related("experiment", "workspace", "compute_target", "submitted_by", "parent", "root", "snapshot")
+        .select_related("cancel_requested_by", "resubmitted_from")
         .filter(run_id=run_id)
         .first()
     )

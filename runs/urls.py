@@ -11,6 +11,16 @@ from runs.views import (
     home,
     password_change,
     pipeline_list,
+    run_actions,
+    run_children,
+    run_detail,
+    run_download,
+    run_metrics,
+    run_outputs,
+    run_page,
+    run_raw,
+    run_snapshot,
+    run_submit,
     sign_in,
     theme,
     token_list,
@@ -34,6 +44,7 @@ class ExperimentNameConverter:
 register_converter(ExperimentNameConverter, "experiment")
 
 _WORKSPACE = "w/<str:workspace_name>/"
+_RUN = "runs/<str:run_id>/"
 _EXPERIMENT = _WORKSPACE + "experiments/<experiment:experiment_name>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -66,4 +77,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Compute.
     path("compute/", compute_list.compute_list, name="compute_list"),
     # Runs.
+    path(_WORKSPACE + "new-run/", run_submit.run_submit, name="run_submit"),
+    path(_RUN, run_detail.run_detail, name="run_detail"),
+    path(_RUN + "metrics/", run_metrics.run_metrics, name="run_metrics"),
+    path(_RUN + "children/", run_children.run_children, name="run_children"),
+    path(_RUN + "outputs/", run_outputs.run_outputs, name="run_outputs"),
+    path(_RUN + "outputs/tail/", run_outputs.run_log_tail, name="run_log_tail"),
+    path(_RUN + "outputs/download/", run_download.run_download, name="run_download"),
+    path(_RUN + "snapshot/", run_snapshot.run_snapshot, name="run_snapshot"),
+    path(_RUN + "snapshot/download/", run_snapshot.run_snapshot_download, name="run_snapshot_download"),
+    path(_RUN + "raw/", run_raw.run_raw, name="run_raw"),
+    path(_RUN + "raw/download/", run_raw.run_raw_download, name="run_raw_download"),
+    path(_RUN + "status/", run_page.run_status, name="run_status"),
+    path(_RUN + "cancel/", run_actions.run_cancel, name="run_cancel"),
+    path(_RUN + "resubmit/", run_actions.run_resubmit, name="run_resubmit"),
+    path(_RUN + "tags/", run_actions.run_tags, name="run_tags"),
+    path(_RUN + "describe/", run_actions.run_describe, name="run_describe"),
 ]

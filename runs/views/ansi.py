@@ -9,6 +9,7 @@ linear in the length of the text.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -50,7 +51,7 @@ class Style:
 
 PLAIN = Style()
 _SET = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike"}
-_UNSET = {
+_UNSET: dict[int, dict[str, Any]] = {
     22: {"bold": False, "dim": False},
     23: {"italic": False},
     24: {"underline": False},
@@ -142,13 +143,14 @@ def _styled(style: Style, parameters: str) -> Style:
         if code == 0:
             style = PLAIN
         elif code in _SET:
-            style = replace(style, **{_SET[code]: True})
+            marked: dict[str, Any] = {_SET[code]: True}
+            style = replace(style, **marked)
         elif code in _UNSET:
             style = replace(style, **_UNSET[code])
         elif code in (38, 48):
             color, codes = _extended(codes)
             if color is not None:
-                style = replace(style, **{"color" if code == 38 else "ground": color})
+                style = replace(style, color=color) if code == 38 else replace(style, ground=color)
         elif 30 <= code <= 37 or 90 <= code <= 97:
             style = replace(style, color=code - 30 if code < 90 else code - 82)
         elif 40 <= code <= 47 or 100 <= code <= 107:

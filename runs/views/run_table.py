@@ -118,3 +118,15 @@ def build(request: SignedInRequest, runs: QuerySet[Run], *, at: datetime) -> Run
         limit=ROWS_PER_PAGE,
     )
     return RunTable(runs=page.items, next=page.next, previous=page.previous, **asked)
+
+
+def of_page(page: paging.Page[Run], *, order: str) -> RunTable:
+    """Return a table of runs that were found and paged elsewhere."""
+    return RunTable(
+        runs=page.items,
+        headings=sorting.headings(COLUMNS, order),
+        query="",
+        order=order,
+        next=page.next,
+        previous=page.previous,
+    )

@@ -1,0 +1,64 @@
+"""The examples that come with Studio: small scripts that a newcomer runs with one click."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+
+from runs.errors import NotFound
+
+_ABOUT = "example.json"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: its name is its folder's, and `requirements` is a file of it or None."""
+
+    name: str
+    title: str
+    description: str
+    script: str
+    arguments: tuple[str, ...]
+    requirements: str | None
+
+
+def list_examples() -> list[Example]:
+    """Return all examples, sorted by name."""
+    return [_read(about.parent) for about in sorted(_root().glob(f"*/{_ABOUT}"))]
+
+
+def get_example(name: str) -> Example:
+    """Return the example `name`, or raise NotFound."""
+    examples = {example.name: example for example in list_examples()}
+    if name not in examples:
+        raise NotFound(f"There is no example {name[:100]!r}; there is {', '.join(examples)}.", field="example")
+    return examples[name]
+
+
+def open_files(example: Example) -> list[tuple[str, BinaryIO]]:
+    """Return the files of `example` as an upload gives them: each path with its bytes."""
+    folder = _root() / example.name
+    return [
+        (str(path.relative_to(folder)), io.BytesIO(path.read_bytes()))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != _ABOUT and "__pycache__" not in path.parts
+    ]
+
+
+def _root() -> Path:
+    return Path(settings.BASE_DIR) / "examples"
+
+
+def _read(folder: Path) -> Example:
+    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    return Example(
+        name=folder.name,
+        title=about["title"],
+        description=about["description"],
+        script=about["script"],
+        arguments=tuple(about["arguments"]),
+        requirements=about["requirements"],
+    )

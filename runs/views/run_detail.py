@@ -1,0 +1,76 @@
+"""The Details tab: what a run is, how it went, and what hangs on it."""
+
+import shlex
+import signal
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from runs import permissions, shapes
+from runs.models import Attempt, Metric, Param, Property, Run, RunEvent, Tag
+from runs.views import live, run_page, run_waiting
+from runs.views.request import SignedInRequest
+
+# So many of each are shown: the rest are in Raw JSON and the API.
+_METRICS = 200
+_PARAMS = 500
+_EVENTS = 200
+
+
+@require_GET
+def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
+    """Show what is known about the run."""
+    run = permissions.get_run(request.user, run_id)
+
+    now = timezone.now()
+    tags = list(Tag.objects.filter(run=run).order_by("key"))
+    events = list(RunEvent.objects.filter(run=run).select_related("by").order_by("id")[:_EVENTS])
+    attempts = list(Attempt.objects.filter(run=run).select_related("compute_target").order_by("-number"))
+    metrics = [(metric, shapes.latest(metric)) for metric in Metric.objects.filter(run=run).order_by("name")[:_METRICS]]
+    waiting = run_waiting.sentence(run, at=now)
+    context = run_page.frame(request, run, tab="run_detail")
+
+    version = live.version_of(
+        context["head"].version,
+        run.description,
+        waiting,
+        [(tag.key, tag.value) for tag in tags],
+        [(metric.name, metric.point_count) for metric, _ in metrics],
+        [(attempt.pk, attempt.ended_at, attempt.stop_signal) for attempt in attempts],
+        len(events),
+    )
+    context |= {
+        "version": version,
+        "tags": tags,
+        "properties": Property.objects.filter(run=run).order_by("key"),
+        "params": Param.objects.filter(run=run).order_by("name")[:_PARAMS],
+        "metrics": metrics,
+        "variables": sorted(shapes.masked(run.environment_variables).items()),
+        "events": events,
+        "attempts": [(attempt, _signal_name(attempt.stop_signal)) for attempt in attempts],
+        "waiting": waiting,
+        "command_line": _command_line(run),
+        "exit_signal": _signal_name(run.exit_signal),
+        "cancel_requested_by": run.cancel_requested_by,
+        "latest_attempt": attempts[0] if attempts else None,
+        "stop_signal": _signal_name(attempts[0].stop_signal) if attempts else "",
+        "resubmitted_from": run.resubmitted_from,
+        "requirements": run.requirements if isinstance(run.requirements, str) else "\n".join(run.requirements or []),
+    }
+    return live.respond(request, "run/run_detail.html", context, fragment="run-details", version=version)
+
+
+def _command_line(run: Run) -> str:
+    """Return what is executed, quoted as a shell would want it."""
+    return shlex.join([*(run.command or ([run.script] if run.script else [])), *run.arguments])
+
+
+def _signal_name(number: int | None) -> str:
+    """Return `SIGTERM` for 15; a number that this machine does not know stays a number."""
+    if not number:
+        return ""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

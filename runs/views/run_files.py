@@ -1,0 +1,120 @@
+"""The files of a run: which there are, and what is shown of one. Nothing a run wrote is ever run by a browser."""
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from runs import storage
+from runs.models import Artifact, Run
+from runs.views import run_code, run_tree
+
+STANDARD_LOG = "user_logs/std_log.txt"
+_LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")
+_PREVIEW_BYTES = 256 * 1024
+_TABLE_ROWS = 200
+_TABLE_COLUMNS = 50
+_CELL_CHARACTERS = 500
+
+# Pictures that can hold no script, with how their bytes begin. SVG is none of them.
+_PICTURES = {
+    ".png": ("image/png", b"\x89PNG\r\n\x1a\n"),
+    ".jpg": ("image/jpeg", b"\xff\xd8\xff"),
+    ".jpeg": ("image/jpeg", b"\xff\xd8\xff"),
+    ".gif": ("image/gif", b"GIF8"),
+    ".webp": ("image/webp", b"RIFF"),
+    ".bmp": ("image/bmp", b"BM"),
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a run; a log grows by appending, another is stored whole."""
+
+    path: str
+    size_bytes: int
+    is_log: bool
+
+
+@dataclass
+class Preview:
+    """What is shown of a file that is no log: `kind` is image, table, markdown, code or none."""
+
+    kind: str
+    code: run_code.Code | None = None
+    text: str = ""
+    header: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    is_cut: bool = False
+
+
+def list_files(run: Run) -> list[File]:
+    """Return the run's logs and artifacts, sorted by path. A log whose copy was stored as well is listed once."""
+    logs = {stored.path: File(stored.path, stored.size_bytes, True) for stored in storage.list_logs(run.pk)}
+    rows = Artifact.objects.filter(run=run).order_by("path").values_list("path", "size_bytes")
+    files = {path: File(path, size, False) for path, size in rows[: run_tree.SHOWN_FILES]} | logs
+    return sorted(files.values(), key=lambda file: file.path)
+
+
+def find(run: Run, path: str) -> File | None:
+    """Return the run's file `path`, or None. Raises BadPath."""
+    storage.check_path(path)
+    if any(stored.path == path for stored in storage.list_logs(run.pk)):
+        return File(path, storage.log_size(run.pk, path), True)
+    size = Artifact.objects.filter(run=run, path=path).values_list("size_bytes", flat=True).first()
+    return None if size is None else File(path, size, False)
+
+
+def picture_type(path: str, beginning: bytes) -> str:
+    """Return the media type of a picture that is safe to show, by its name and its bytes alike; else empty."""
+    media_type, magic = _PICTURES.get(PurePosixPath(path).suffix.lower(), ("", b"\x00"))
+    return media_type if beginning.startswith(magic) else ""
+
+
+def preview(run: Run, file: File) -> Preview:
+    """Return what is shown of an artifact. Raises FileNotFoundError."""
+    with storage.open_artifact(run.pk, file.path) as handle:
+        return _preview(file, handle)
+
+
+def _preview(file: File, handle: BinaryIO) -> Preview:
+    data = handle.read(_PREVIEW_BYTES)
+    is_cut = file.size_bytes > len(data)
+    name = PurePosixPath(file.path)
+    suffix = name.suffix.lower()
+    if picture_type(file.path, data):
+        return Preview("image")
+    if b"\x00" in data:
+        return Preview("none")
+    if is_cut:
+        data = data[: data.rfind(b"\n") + 1] or data
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+    if suffix in (".csv", ".tsv"):
+        return _table(text, "\t" if suffix == ".tsv" else ",", is_cut=is_cut)
+    if suffix in (".md", ".markdown"):
+        return Preview("markdown", text=text, is_cut=is_cut)
+    if suffix == ".json" and not is_cut:
+        data = _indented(text).encode()
+    return Preview("code", code=run_code.of_file(name.name, data, is_cut=is_cut), is_cut=is_cut)
+
+
+def _table(text: str, delimiter: str, *, is_cut: bool) -> Preview:
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text), delimiter=delimiter):
+            rows.append([cell[:_CELL_CHARACTERS] for cell in row[:_TABLE_COLUMNS]])
+            if len(rows) > _TABLE_ROWS:
+                is_cut = True
+                break
+    except csv.Error:
+        return Preview("code", code=run_code.of_file("text.txt", text.encode(), is_cut=is_cut), is_cut=is_cut)
+    return Preview("table", header=rows[0] if rows else [], rows=rows[1 : _TABLE_ROWS + 1], is_cut=is_cut)
+
+
+def _indented(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text

@@ -1,0 +1,57 @@
+"""The Snapshot tab: the source files as they were submitted."""
+
+from pathlib import PurePosixPath
+
+from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from runs import permissions, storage
+from runs.actions import snapshots
+from runs.views import run_code, run_page, run_tree
+from runs.views.request import SignedInRequest
+
+_TEXT_PROBE_BYTES = 8_000
+
+
+@require_GET
+def run_snapshot(request: SignedInRequest, run_id: str) -> HttpResponse:
+    """Show the files, and the code of the one that `?path=` names: at first the script."""
+    run = permissions.get_run(request.user, run_id)
+
+    has_snapshot = run.snapshot is not None and storage.has_snapshot(run.snapshot.digest)
+    members = snapshots.list_members(run.snapshot) if run.snapshot and has_snapshot else []
+    paths = [member.path for member in members]
+    path = request.GET.get("path") or (run.script if run.script in paths else next(iter(paths), ""))
+    if request.GET.get("path") and path not in paths:
+        raise Http404
+
+    context = run_page.frame(request, run, tab="run_snapshot") | {
+        "has_snapshot": has_snapshot,
+        "path": path,
+        "tree": run_tree.build(
+            ((member.path, member.size_bytes) for member in members[: run_tree.SHOWN_FILES]), chosen=path
+        ),
+        "hidden_count": max(0, len(members) - run_tree.SHOWN_FILES),
+        "code": None,
+    }
+    if run.snapshot and path:
+        data = snapshots.read_member(run.snapshot, path, limit_bytes=run_code.SHOWN_BYTES + 1)
+        if b"\x00" not in data[:_TEXT_PROBE_BYTES]:
+            is_cut = len(data) > run_code.SHOWN_BYTES
+            context["code"] = run_code.of_file(PurePosixPath(path).name, data[: run_code.SHOWN_BYTES], is_cut=is_cut)
+    return render(request, "run/run_snapshot.html", context)
+
+
+@require_GET
+def run_snapshot_download(request: SignedInRequest, run_id: str) -> HttpResponseBase:
+    """Send the whole snapshot as a zip."""
+    run = permissions.get_run(request.user, run_id)
+    if run.snapshot is None or not storage.has_snapshot(run.snapshot.digest):
+        raise Http404
+
+    handle = storage.open_snapshot(run.snapshot.digest)
+    return FileResponse(
+        handle, as_attachment=True, filename=f"snapshot-{run.snapshot.digest[:12]}.zip", content_type="application/zip"
+    )

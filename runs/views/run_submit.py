@@ -1,0 +1,178 @@
+"""New run: a form whose errors stay beside their field, and the one click that runs an example."""
+
+import uuid
+import zipfile
+from typing import Any, BinaryIO, cast
+
+from django.core import signing
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from runs import permissions
+from runs.actions import examples, experiments, snapshots, submission
+from runs.errors import InvalidInput, RunsError
+from runs.forms.submit import SubmitForm
+from runs.models import Experiment, Run, Snapshot, Workspace
+from runs.views.request import SignedInRequest
+
+_SALT = "runs.kept_upload"
+_LISTED_EXPERIMENTS = 200
+# Of several Python files, the first of these is what is meant.
+_LIKELY_SCRIPTS = ("main.py", "train.py", "run.py", "__main__.py")
+_REQUIREMENTS = "requirements.txt"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def run_submit(request: SignedInRequest, workspace_name: str) -> HttpResponse:
+    """Show the form, or submit what it holds and go to the new run."""
+    workspace = permissions.get_workspace(request.user, workspace_name)
+    if request.method != "POST":
+        example = request.GET.get("example", "")
+        form = SubmitForm(initial=_initial(request, workspace, example))
+        return _page(request, workspace, form)
+
+    permissions.check_can_contribute(request.user, workspace)
+
+    form = SubmitForm(_complete(request.POST), request.FILES)
+    snapshot = _stored_upload(request, form, workspace)
+    if not form.is_valid() or snapshot is None:
+        return _page(request, workspace, form, snapshot=snapshot)
+
+    try:
+        run = _submit(request, workspace, form.cleaned_data, snapshot)
+    except RunsError as error:
+        _blame(form, error)
+        return _page(request, workspace, form, snapshot=snapshot)
+    return redirect(run)
+
+
+def _submit(request: SignedInRequest, workspace: Workspace, fields: dict[str, Any], snapshot: Snapshot) -> Run:
+    at = timezone.now()
+    paths = snapshots.paths(snapshot)
+    config = submission.ScriptRunConfig(
+        script=fields["script"].strip() or _guessed_script(paths),
+        arguments=tuple(fields["arguments"]),
+        environment_variables=fields["environment_variables"],
+        requirements=_REQUIREMENTS if fields["requirements"] != "none" and _REQUIREMENTS in paths else None,
+        compute_target=fields["compute_target"],
+        tags=fields["tags"],
+        display_name=fields["display_name"],
+        description=fields["description"],
+        max_run_duration_seconds=fields["max_run_duration_seconds"],
+    )
+    experiment = experiments.get_or_create(
+        workspace=workspace, name=fields["experiment"].strip(), by=request.user, at=at
+    )
+    return submission.submit_script(
+        experiment=experiment,
+        config=config,
+        snapshot=snapshot,
+        by=request.user,
+        at=at,
+        idempotency_key=fields["idempotency_key"],
+        actor="web",
+    )
+
+
+def _complete(sent: QueryDict) -> QueryDict:
+    """Fill in what the one-click button of an example leaves out."""
+    if "experiment" in sent or not sent.get("example"):
+        return sent
+    example = examples.get_example(str(sent["example"]))
+    complete = sent.copy()
+    complete["experiment"] = example.name
+    complete["script"] = example.script
+    complete["arguments"] = "\n".join(example.arguments)
+    complete["requirements"] = "auto" if example.requirements else "none"
+    field = SubmitForm().fields["compute_target"]
+    complete["compute_target"] = next((str(name) for name, _label in getattr(field, "choices", [])), "")
+    return complete
+
+
+def _stored_upload(request: SignedInRequest, form: SubmitForm, workspace: Workspace) -> Snapshot | None:
+    """Store the files that came, find those of the try before, or take the example's; else blame the field."""
+    files = request.FILES.getlist("upload")
+    at = timezone.now()
+    try:
+        named = [(file.name or "", cast(BinaryIO, file.file)) for file in files]
+        if len(named) == 1 and zipfile.is_zipfile(named[0][1]):
+            return snapshots.store_zip(workspace=workspace, source=named[0][1], at=at)
+        if named:
+            return snapshots.store_files(workspace=workspace, files=named, at=at)
+        if form.data.get("example"):
+            example = examples.get_example(form.data["example"])
+            return snapshots.store_files(workspace=workspace, files=examples.open_files(example), at=at)
+        kept = _kept(form.data.get("kept_upload", ""), workspace)
+        if kept is not None:
+            return kept
+        raise InvalidInput(_("Choose the files to run, or an example."), field="upload")
+    except RunsError as error:
+        form.full_clean()
+        _blame(form, error)
+        return None
+
+
+def _kept(token: str, workspace: Workspace) -> Snapshot | None:
+    try:
+        pk = signing.loads(token, salt=_SALT) if token else None
+    except signing.BadSignature:
+        return None
+    return Snapshot.objects.filter(pk=pk, workspace=workspace).first() if pk else None
+
+
+def _guessed_script(paths: set[str]) -> str:
+    """Return the only Python file, or the one with a likely name. Raises InvalidInput if there is none."""
+    scripts = sorted(path for path in paths if path.endswith(".py"))
+    top = [path for path in scripts if "/" not in path]
+    likely = [name for name in _LIKELY_SCRIPTS if name in scripts]
+    for found in (scripts, top):
+        if len(found) == 1:
+            return found[0]
+    if likely:
+        return likely[0]
+    some = ", ".join(scripts[:5])
+    raise InvalidInput(
+        _("Which file is the script? The files hold %s.") % some if some else _("The files hold no Python script."),
+        field="script",
+    )
+
+
+def _blame(form: SubmitForm, error: RunsError) -> None:
+    """Put what the domain refused beside the field that it is about."""
+    name = {"snapshot": "upload", "path": "upload"}.get(error.field, error.field.partition(".")[0])
+    form.add_error(name if name in form.fields else None, error.message)
+
+
+def _initial(request: SignedInRequest, workspace: Workspace, example: str) -> dict[str, Any]:
+    initial: dict[str, Any] = {
+        "experiment": request.GET.get("experiment", ""),
+        "requirements": "auto",
+        "idempotency_key": uuid.uuid4().hex,
+    }
+    if example:
+        found = examples.get_example(example)
+        initial |= {"example": found.name, "script": found.script, "arguments": " ".join(found.arguments)}
+        initial["experiment"] = initial["experiment"] or found.name
+    return initial
+
+
+def _page(
+    request: SignedInRequest, workspace: Workspace, form: SubmitForm, *, snapshot: Snapshot | None = None
+) -> HttpResponse:
+    can_contribute = permissions.can_contribute(request.user, workspace)
+    if snapshot is not None and not form.data.get("example"):
+        form.data = {**form.data, "kept_upload": signing.dumps(snapshot.pk, salt=_SALT)}
+    names = Experiment.objects.filter(workspace=workspace).active().order_by("-latest_submitted_at", "-id")
+    context = {
+        "nav": "new",
+        "workspace": workspace,
+        "form": form,
+        "experiments": names.values_list("name", flat=True)[:_LISTED_EXPERIMENTS],
+        "examples": examples.list_examples(),
+        "kept_files": snapshots.list_members(snapshot) if snapshot else [],
+        "can_contribute": can_contribute,
+    }
+    return render(request, "run/run_submit.html", context, status=422 if form.is_bound else 200)
