@@ -231,7 +231,7 @@ def shell_command() -> str:
     """Return the command that submits a first run from a shell."""
     config = '{"experiment": "hello", "command": ["echo", "Hello"]}'
     address = f"{settings.STUDIO_URL}/api/v1/runs"
-    return f"curl {address} -H 'Authorization: Bearer YOUR_TOKEN' -F 'config={config}'"
+    return f"curl {address} -H 'Authorization: Bearer YOUR_TOKEN' \\\n  -F 'config={config}'"
 
 
 @register.simple_tag

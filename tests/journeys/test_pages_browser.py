@@ -97,12 +97,13 @@ def test_no_page_scrolls_sideways_on_the_narrowest_phone(page_for, team_mate, bu
 
 
 def test_an_empty_workspace_says_what_to_do(page_for, team_mate, workspace, shoot):
-    page = page_for(team_mate, viewport=DESKTOP)
+    page = page_for(team_mate, viewport={"width": 320, "height": 640})
 
     page.goto("/w/default/")
     shoot(page, "empty")
 
     assert page.get_by_role("button", name="Run an example").is_enabled()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_a_poll_keeps_focus_typed_text_ticks_and_scroll(page_for, team_mate, busy_workspace, experiment, local):
