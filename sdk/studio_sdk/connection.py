@@ -114,6 +114,7 @@ def _token_files() -> Iterator[Path]:
     home = env.text(env.HOME)
     if home:
         yield Path(home).expanduser() / "run" / "local-token.json"
+        return
     # A checkout: ours if the client lies in one, that of the virtual environment, or the one we stand in.
     places = [Path(__file__).resolve().parents[2], Path(sys.prefix).parent, Path.cwd(), *Path.cwd().parents]
     for place in places:

@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
-from runs.actions import tokens
-from runs.models import Run
+from runs.actions import cancellation, tokens
+from runs.models import Attempt, Run
 from tests import factories
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,8 +33,7 @@ def nobody_at_home(monkeypatch, tmp_path_factory) -> None:
             monkeypatch.delenv(name)
     empty = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("STUDIO_CONFIG_HOME", str(empty))
-    # The checkout's own data would be found by way of the client's place.
-    monkeypatch.setattr("studio_sdk.connection._token_files", lambda: iter(()))
+    monkeypatch.setenv("STUDIO_HOME", str(empty))
 
 
 @pytest.fixture
@@ -51,14 +53,58 @@ def person(transactional_db) -> User:
     return person
 
 
+@pytest.fixture(scope="session")
+def studio_home(tmp_path_factory) -> Path:
+    """The folder of the bytes of all runs."""
+    return tmp_path_factory.mktemp("studio-home")
+
+
 @pytest.fixture
-def server(person, live_server, settings, tmp_path_factory) -> Iterator[str]:
-    """The address of the live server, which keeps its bytes in a folder of this test."""
+def server(person, live_server, settings, studio_home) -> Iterator[str]:
+    """The address of the live server."""
     settings.STUDIO_URL = live_server.url
-    settings.STUDIO_HOME = tmp_path_factory.mktemp("studio-home")
+    settings.STUDIO_HOME = studio_home
     yield live_server.url
     outbox.flush(5)
     heartbeats._driven.clear()
+
+
+@pytest.fixture(scope="session")
+def standing_worker(live_server, studio_home) -> Iterator[subprocess.Popen]:
+    """A real worker for all compute targets, without a broker, on the tests' database."""
+    database = connection.settings_dict
+    sqlite = f"sqlite:///{database['NAME']}"
+    postgres = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "studio.settings",
+        "STUDIO_HOME": str(studio_home),
+        "STUDIO_SECRET_KEY": django_settings.SECRET_KEY,
+        "STUDIO_URL": live_server.url,
+        "DATABASE_URL": sqlite if connection.vendor == "sqlite" else postgres,
+        "REDIS_URL": f"redis+socket://{studio_home}/no-broker.sock",
+        "STUDIO_GRACE_SECONDS": "0.5",
+        "STUDIO_POLL_SECONDS": "0.1",
+        "STUDIO_CANCEL_POLL_SECONDS": "0.1",
+    }
+    command = [sys.executable, "-m", "celery", "-A", "studio", "worker", "--concurrency", "4"]
+    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with (studio_home / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    yield worker
+    worker.terminate()
+    worker.wait(20)
+
+
+@pytest.fixture
+def worker(server, standing_worker) -> Iterator[None]:
+    """A real worker; whatever it still runs at the test's end is stopped."""
+    yield
+    for run in Run.objects.active().exclude(run_type="interactive"):
+        cancellation.request_cancel(run=run, by=run.submitted_by, at=timezone.now(), grace_seconds=0)
+    ends_at = time.monotonic() + 20
+    while Attempt.objects.live().exists() and time.monotonic() < ends_at:
+        time.sleep(0.1)
 
 
 @pytest.fixture

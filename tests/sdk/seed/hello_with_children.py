@@ -1,0 +1,8 @@
+from azureml.core import Run
+
+run = Run.get_context()
+
+for number in range(5):
+    with run.child_run() as child:
+        child.log(name="Hello from child run", value=number)
+        print(f"child {number} is {child.get_status()}")
