@@ -1,0 +1,118 @@
+"""The whole product as an operator runs it: `manage.py up` in a folder of its own, watched from outside."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Product:
+    """A running `manage.py up`. Every process of it, and of its runs, carries a word by which it is found."""
+
+    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+        self.word = uuid.uuid4().hex
+        self.home = home
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("STUDIO_", "DJANGO_"))},
+            "STUDIO_HOME": str(home),
+            "STUDIO_TEST_WORD": self.word,
+            **environment,
+        }
+        self.log = home.parent / f"{self.word}.log"
+        command = [sys.executable, "manage.py", "up", "--port", "0", *options]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def link(self) -> str:
+        return re.search(r"once: (http\S+)", self.output)[1]
+
+    @property
+    def address(self) -> str:
+        return re.search(r"Studio is at (http\S+)", self.output)[1]
+
+    def wait_for(self, text: str, *, seconds: float = 30) -> None:
+        eventually(lambda: text in self.output, seconds=seconds, about=lambda: f"{text!r} in:\n{self.output}")
+
+    def wait_until_ready(self) -> None:
+        self.wait_for("Ctrl-C stops it")
+        eventually(
+            lambda: httpx.get(f"{self.address}/readyz").status_code == 200, seconds=30, about=lambda: self.output
+        )
+
+    def part(self, name: str) -> psutil.Process:
+        """Return the process of one part, as `top` names it."""
+        return next(child for child in psutil.Process(self.process.pid).children() if child.name() == name)
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command on the same data."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def processes(self) -> list[str]:
+        """Return the command line of every process that carries the word."""
+        return [f"{process.pid} {process.name()} {' '.join(process.cmdline())}" for process in self._processes()]
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal, and wait until the command has ended, which it must within ten seconds."""
+        self.process.send_signal(number)
+        self.process.wait(10)
+
+    def stop_all(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal, and wait until nothing of it is left, which must be so within ten seconds."""
+        deadline = time.monotonic() + 10
+        self.stop(number)
+        eventually(
+            lambda: not self.processes(), seconds=deadline - time.monotonic(), about=lambda: str(self.processes())
+        )
+
+    def _processes(self) -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if self._carries(process)]
+
+    def _carries(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("STUDIO_TEST_WORD") == self.word
+        except (psutil.Error, OSError):
+            return False
+
+
+@contextmanager
+def running(home: Path, *options: str, **environment: str) -> Iterator[Product]:
+    """A product that is killed with all that belongs to it when the test is over."""
+    product = Product(home, *options, **environment)
+    try:
+        yield product
+    finally:
+        if product.process.poll() is None:
+            product.process.kill()
+            product.process.wait()
+        for process in product._processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def eventually(is_so: Callable[[], object], *, seconds: float = 10, about: Callable[[], str] = str) -> None:
+    """Wait until `is_so`, or fail."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, about()
+        time.sleep(0.05)
