@@ -7,9 +7,7 @@ costs a request nothing.
 """
 
 import logging
-import queue
 import threading
-import time
 
 from celery import current_app
 
@@ -20,7 +18,6 @@ EXECUTE_NEXT = "runs.execute_next"
 TASK_NAMES = (EXECUTE_NEXT,)
 
 _QUEUE_PREFIX = "compute-target."
-_MAXIMUM_WAITING = 1000
 
 
 def queue_name(compute_target_name: str) -> str:
@@ -42,32 +39,33 @@ class _Sender:
     """A thread, started with the first hint, that publishes hints one by one."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[int, str]] = queue.Queue(_MAXIMUM_WAITING)
-        self._lock = threading.Lock()
+        # Per compute target one hint waits at most: a second would say the same.
+        self._waiting: dict[int, str] = {}
+        self._is_sending = False
+        self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
 
     def send(self, compute_target_id: int, compute_target_name: str) -> None:
-        try:
-            self._waiting.put_nowait((compute_target_id, compute_target_name))
-        except queue.Full:
-            return  # the broker is away, and the sweep will hint again
-        with self._lock:
+        with self._changed:
+            self._waiting[compute_target_id] = compute_target_name
+            self._changed.notify_all()
             # A forked child inherits the object but not its thread.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
                 self._thread.start()
 
     def flush(self, timeout_seconds: float) -> bool:
-        deadline = time.monotonic() + timeout_seconds
-        while self._waiting.unfinished_tasks:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.005)
-        return True
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._is_sending, timeout_seconds)
 
     def _run(self) -> None:
         while True:
-            compute_target_id, compute_target_name = self._waiting.get()
+            with self._changed:
+                self._is_sending = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._waiting)
+                compute_target_id, compute_target_name = self._waiting.popitem()
+                self._is_sending = True
             try:
                 # Not send_task, which ignores the eager mode of tests.
                 current_app.signature(
@@ -77,8 +75,6 @@ class _Sender:
                 ).apply_async(retry=False, expires=60, ignore_result=True)
             except Exception as error:  # whatever the transport raises: a hint may be lost
                 logger.warning("Hint for %s not sent: %s", compute_target_name, error)
-            finally:
-                self._waiting.task_done()
 
 
 _sender = _Sender()

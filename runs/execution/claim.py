@@ -34,8 +34,9 @@ def claim_next(*, compute_target_id: int, at: datetime) -> Attempt | None:
     if not waiting(compute_target_id, at).exists():
         return None
     with transaction.atomic():
-        # One claim at a time for each target, or two could take the last slot.
-        target = ComputeTarget.objects.enabled().select_for_update().filter(pk=compute_target_id).first()
+        # One claim at a time for each target, or two could take the last slot. No stronger lock:
+        # rows that only refer to the target are inserted meanwhile.
+        target = ComputeTarget.objects.enabled().select_for_update(no_key=True).filter(pk=compute_target_id).first()
         if target is None or Attempt.objects.live().filter(compute_target=target).count() >= target.slots:
             return None
         for run in waiting(compute_target_id, at)[:10].iterator():

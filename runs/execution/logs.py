@@ -81,15 +81,19 @@ class LogWriter:
             self._refused_bytes += len(data)
 
     def _append(self, data: bytes) -> None:
+        notice = b""
         if self._refused_bytes:
-            data = f"\n[studio: {self._refused_bytes} bytes were lost: no room on the disk]\n".encode() + data
+            notice = f"\n[studio: {self._refused_bytes} bytes were lost: no room on the disk]\n".encode()
         try:
-            self._offset = storage.append_log(self._run_pk, self._name, data, offset=self._offset)
+            self._offset = storage.append_log(self._run_pk, self._name, notice + data, offset=self._offset)
             self._refused_bytes = 0
         except OSError:
-            self._refused_bytes += len(data)
+            # Some of it may have found room.
             with suppress(OSError):
-                self._offset = storage.log_size(self._run_pk, self._name)
+                size = storage.log_size(self._run_pk, self._name)
+                data = data[max(0, size - self._offset - len(notice)) :]
+                self._offset = size
+            self._refused_bytes += len(data)
 
 
 class SystemLog:

@@ -39,7 +39,7 @@ QUICK = {
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T], *, seconds: float = 15, what: str = "") -> T:
+def wait_for(look: Callable[[], T], *, seconds: float = 30, what: str = "") -> T:
     """Return the first true answer of `look`."""
     deadline = time.monotonic() + seconds
     while not (answer := look()):
@@ -92,12 +92,12 @@ class Site:
         """Return the status that the rows have now."""
         return Run.objects.values_list("status", flat=True).get(pk=run.pk)
 
-    def wait_until(self, run: Run, *statuses: str, seconds: float = 15) -> Run:
+    def wait_until(self, run: Run, *statuses: str, seconds: float = 30) -> Run:
         """Wait until the run has one of these statuses; return it."""
         wait_for(lambda: self.status(run) in statuses, seconds=seconds, what=f"{statuses} of {run}")
         return Run.objects.get(pk=run.pk)
 
-    def wait_until_ended(self, run: Run, *, seconds: float = 15) -> Run:
+    def wait_until_ended(self, run: Run, *, seconds: float = 30) -> Run:
         """Wait until the run is terminal and its attempt is over; return it."""
         wait_for(lambda: Run.objects.get(pk=run.pk).is_terminal, seconds=seconds, what=f"the end of {run}")
         return Run.objects.get(pk=run.pk)
@@ -205,6 +205,7 @@ def standing_worker(home: Path, environment: dict[str, str]) -> Iterator[subproc
     """One worker for all tests that do not harm it."""
     worker = _start_worker(environment, home / "standing-worker.log")
     yield worker
+    worker.send_signal(signal.SIGCONT)
     worker.terminate()
     worker.wait(15)
 
@@ -226,6 +227,15 @@ def site(transactional_db, quick, home: Path, environment: dict[str, str]) -> It
 
 
 @pytest.fixture
-def worker(site: Site, standing_worker: subprocess.Popen) -> subprocess.Popen:
+def worker(site: Site, standing_worker: subprocess.Popen) -> Iterator[subprocess.Popen]:
     """A real worker, which serves `local` and has no broker."""
-    return standing_worker
+    standing_worker.send_signal(signal.SIGCONT)
+    yield standing_worker
+    if connection.vendor == "postgresql":
+        # What it reads now would deadlock with the emptying of all tables.
+        standing_worker.send_signal(signal.SIGSTOP)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
