@@ -1,6 +1,5 @@
 """The compute targets: slots, what runs and waits on them, and the workers that serve them."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -9,7 +8,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from runs.models import Attempt, ComputeTarget, Run, Worker
+from runs.models import Attempt, ComputeTarget, Run, Worker, Workspace
 from runs.status import RunStatus
 from runs.views import live
 from runs.views.request import SignedInRequest
@@ -84,13 +83,11 @@ def compute_list(request: SignedInRequest) -> HttpResponse:
 
 
 def _add_current_runs(request: SignedInRequest, rows: dict[str, TargetRow]) -> None:
-    visible = set(
-        Run.objects.visible_to(request.user).filter(attempts__ended_at__isnull=True).values_list("pk", flat=True)
-    )
+    own = set(Workspace.objects.visible_to(request.user).values_list("pk", flat=True))
     live_attempts = Attempt.objects.live().select_related("compute_target", "run__experiment", "run__workspace")
-    found: dict[str, list[Run]] = defaultdict(list)
     for attempt in live_attempts.order_by("id"):
-        found[attempt.compute_target.name].append(attempt.run)
-    for name, runs in found.items():
-        rows[name].runs = [run for run in runs if run.pk in visible]
-        rows[name].hidden_count = len(runs) - len(rows[name].runs)
+        row = rows[attempt.compute_target.name]
+        if attempt.run.workspace_id in own:
+            row.runs.append(attempt.run)
+        else:
+            row.hidden_count += 1

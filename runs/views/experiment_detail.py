@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -14,7 +13,7 @@ from runs import permissions, search
 from runs.actions import experiments
 from runs.errors import NotFound
 from runs.models import Experiment, Run, Workspace
-from runs.status import ACTIVE, Tile
+from runs.status import Tile
 from runs.templatetags.studio import tile_query
 from runs.views import live, run_table, status_counts
 from runs.views.request import SignedInRequest
@@ -33,14 +32,13 @@ def experiment_detail(
     can_contribute = permissions.can_contribute(request.user, workspace)
 
     now = timezone.now()
-    runs: QuerySet[Run] = Run.objects.filter(experiment=experiment)
+    runs = Run.objects.filter(experiment=experiment)
     if tile:
         # By the search, which knows the short way to a status that few runs have.
         runs = search.apply(runs, tile_query(tile), user=request.user, at=now)
     table = run_table.build(request, runs, at=now)
     counts = status_counts.of_experiments([experiment], with_children=table.has_children)[experiment.pk]
-    in_use = Run.objects.filter(experiment=experiment, status__in=ACTIVE, compute_target__isnull=False)
-    active_targets = in_use.values("compute_target").distinct().count()
+    active_targets = status_counts.active_targets(Run.objects.filter(experiment=experiment))
 
     version = live.version_of(table.facts, counts.tiles, active_targets, experiment.archived_at)
     context = {

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -127,4 +127,5 @@ def _find(
         return held
     runs = search.apply(Run.objects.filter(workspace=workspace), query, user=user, at=at)
     own = Q(name__icontains=query) | Q(description__icontains=query)
-    return held.filter(own | Q(pk__in=runs.values("experiment_id")))
+    # Exists, and not IN: one run of each experiment is enough, instead of all runs that are found.
+    return held.filter(own | Exists(runs.filter(experiment=OuterRef("pk"))))

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_GET
 
 from runs import permissions
 from runs.models import Experiment, Run
-from runs.status import ACTIVE, TERMINAL
+from runs.search import paging
+from runs.status import TERMINAL
 from runs.views import live, status_counts
 from runs.views.request import SignedInRequest
 
@@ -29,13 +30,12 @@ def workspace_home(request: SignedInRequest, workspace_name: str) -> HttpRespons
     can_contribute = permissions.can_contribute(request.user, workspace)
 
     counts = status_counts.of_workspace(workspace)
-    newest = Run.objects.filter(workspace=workspace, archived_at__isnull=True).top_level().for_lists().order_by("-id")
-    runs = list(newest[:_LATEST_RUNS])
+    newest = Run.objects.filter(workspace=workspace, archived_at__isnull=True).top_level().for_lists()
+    runs = paging.paginate(newest, limit=_LATEST_RUNS).items
     latest = Experiment.objects.filter(workspace=workspace).active().select_related("workspace")
     experiments = list(latest.order_by("-latest_submitted_at", "-id")[:_LATEST_EXPERIMENTS])
     per_experiment = status_counts.of_experiments(experiments)
-    in_use = Run.objects.filter(workspace=workspace, status__in=ACTIVE, compute_target__isnull=False)
-    active_targets = in_use.values("compute_target").distinct().count()
+    active_targets = status_counts.active_targets(Run.objects.filter(workspace=workspace))
 
     version = live.version_of(
         counts.tiles, [(run.pk, run.status, run.display_name) for run in runs], active_targets, timezone.now().date()

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from runs import search
 from runs.errors import InvalidInput
 from runs.models import Run
+from runs.models.run import RunQuerySet
 from runs.search import paging
 from runs.status import TERMINAL
 from runs.views import live, sorting
@@ -85,7 +85,7 @@ class RunTable:
         return padded[:position], padded[position:end], padded[end:]
 
 
-def build(request: SignedInRequest, runs: QuerySet[Run], *, at: datetime) -> RunTable:
+def build(request: SignedInRequest, runs: RunQuerySet, *, at: datetime) -> RunTable:
     """Return the page of `runs` that the address asks for.
 
     Parameters: q (the search language), order, cursor, children=1, mine=1. A query with a
@@ -105,14 +105,14 @@ def build(request: SignedInRequest, runs: QuerySet[Run], *, at: datetime) -> Run
     try:
         # Who asks for a parent wants to see children.
         if not has_children and not search.names_field(query, "parent"):
-            runs = runs.top_level()  # type: ignore[attr-defined]
+            runs = runs.top_level()
         if is_mine:
             runs = search.apply(runs, "submitter:me", user=request.user, at=at)
         found = search.apply(runs, query, user=request.user, at=at)
     except search.QuerySyntaxError as problem:
         return RunTable(runs=[], problem=problem, **asked)
     page = paging.paginate(
-        found.for_lists().prefetch_related("tags"),  # type: ignore[attr-defined]
+        found.for_lists().prefetch_related("tags"),
         order=order,
         cursor=request.GET.get("cursor", ""),
         limit=ROWS_PER_PAGE,

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from runs.models import Experiment, StatusCount, Workspace
-from runs.status import TILES, RunStatus, Tile
+from runs.models import Experiment, Run, StatusCount, Workspace
+from runs.status import ACTIVE, TILES, RunStatus, Tile
 
 _TILE_OF = {status: tile for tile, statuses in TILES.items() for status in statuses}
 
@@ -47,6 +47,14 @@ def of_workspace(workspace: Workspace) -> Counts:
     return counts
 
 
-def _counted(wanted: Q, with_children: bool):
+def active_targets(runs: QuerySet[Run]) -> int:
+    """Return how many compute targets the active ones of `runs` are on, or wait for."""
+    active = runs.filter(status__in=ACTIVE, compute_target__isnull=False).order_by()
+    # By status as well: a plain DISTINCT makes SQLite walk the index of compute targets, past all that ended.
+    groups = active.values_list("status", "compute_target").annotate(Count("pk"))
+    return len({compute_target for _status, compute_target, _count in groups})
+
+
+def _counted(wanted: Q, with_children: bool) -> QuerySet[StatusCount]:
     rows = StatusCount.objects.filter(wanted)
     return rows if with_children else rows.filter(is_child=False)
