@@ -45,8 +45,7 @@ _PARENT_SCRIPT = (
 )
 _UNAVAILABLE = {
     "azureml.pipeline": f"Studio's SDK has no pipelines. {_PARENT_SCRIPT}",
-    "azureml.train.hyperdrive": f"Studio's SDK has no HyperDrive. {_PARENT_SCRIPT}",
-    "azureml.train": f"Studio's SDK has no estimators or sweeps. Submit a ScriptRunConfig. {_PARENT_SCRIPT}",
+    "azureml.train": f"Studio's SDK has no HyperDrive, AutoML or estimators. {_PARENT_SCRIPT}",
     "azureml.data": "Studio has no datasets. Read files where they lie; results belong into ./outputs.",
     "azureml.telemetry": "Studio collects no telemetry; remove the import.",
     "azureml.mlflow": "Point MLflow at the server: mlflow.set_tracking_uri(workspace.get_mlflow_tracking_uri()).",

@@ -45,7 +45,7 @@ def for_this_run() -> Client:
 
 def find_login(url: Optional[str] = None) -> Login:
     """Return the login for `url`, or the first there is. Raises AuthenticationException."""
-    for login in _logins():
+    for login in _logins(url):
         if url is None or _same(login.url, url):
             return login
     where = url or DEFAULT_URL
@@ -82,18 +82,15 @@ def config_folder() -> Path:
     return Path(base or Path.home() / ".config") / "studio"
 
 
-def _logins() -> Iterator[Login]:
+def _logins(wanted: Optional[str]) -> Iterator[Login]:
     url, token = env.text(env.URL), env.text(env.TOKEN)
     if url and token:
         yield Login(url, token)
-    stored_here = [*_stored(), *_of_this_machine()]
-    if token:
-        yield Login(stored_here[0].url if stored_here else DEFAULT_URL, token)
-    if url:
-        # The address alone: it chooses among what is stored.
-        yield from (login for login in stored_here if _same(login.url, url))
-        return
-    yield from stored_here
+    stored = [*_stored(), *_of_this_machine()]
+    if token and not url:
+        yield Login(stored[0].url if stored else DEFAULT_URL, token)
+    # The address alone chooses among what is stored.
+    yield from (login for login in stored if wanted or not url or _same(login.url, url))
 
 
 def _stored() -> Iterator[Login]:

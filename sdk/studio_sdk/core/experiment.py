@@ -55,7 +55,7 @@ class Experiment:
                     "/experiments", {"workspace": workspace.name, "name": name}, repeatable=True
                 )
             except ServiceException as error:
-                if error.field == "name":
+                if error.status_code == 422:
                     raise UserErrorException(error.message) from error
                 # A script may not make experiments; the one it belongs to is there.
                 if error.code != "run_token_refused":
