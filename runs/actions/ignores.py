@@ -28,7 +28,7 @@ def kept(paths: Collection[str], read: Callable[[str], str]) -> list[str]:
         folder = dirname(path.rstrip("/"))
         while True:
             if spec := specs.get(folder):
-                verdict = spec.check_file(path[len(folder) + 1 :] if folder else path).include
+                verdict = _verdict(spec, path[len(folder) + 1 :] if folder else path)
                 if verdict is not None:
                     return verdict
             if not folder:
@@ -42,3 +42,18 @@ def kept(paths: Collection[str], read: Callable[[str], str]) -> list[str]:
         return is_excluded_folder(dirname(folder)) or is_excluded(f"{folder}/")
 
     return [path for path in paths if not is_excluded_folder(dirname(path)) and not is_excluded(path)]
+
+
+def _verdict(spec: GitIgnoreSpec, path: str) -> bool | None:
+    """Return what the last rule says that is about `path` itself, a folder's with its slash; None without one.
+
+    Rules about a folder above are left out, for that folder was asked already.
+    """
+    for rule in reversed(spec.patterns):
+        if rule.include is not None and (found := rule.match_file(path)):
+            # The group marks the slash behind what the rule names, see pathspec's patterns.
+            slash = found.match.start("ps_d") if "ps_d" in found.match.groupdict() else -1
+            # `b/**` is about what is in `b`, though it fits `b/` too.
+            if slash == len(path) - 1 or (slash < 0 and rule.match_file(path.rstrip("/"))):
+                return rule.include
+    return None

@@ -1,0 +1,108 @@
+"""What scripts write down arrives once, in order and with true summaries."""
+
+import pytest
+
+from runs import dispatch, limits
+from runs.actions import recording
+from runs.errors import InvalidInput
+from runs.models import Metric, MetricPoint
+from runs.status import RunStatus
+from tests import factories
+from tests.runs.actions.test_submission import in_threads
+
+P = recording.Point
+
+
+@pytest.fixture
+def run(experiment, owner):
+    return factories.run(experiment, by=owner, status=RunStatus.RUNNING)
+
+
+def log(run, noon, *points, **more):
+    return recording.log_metrics(run=run, points=points, at=noon, **more)
+
+
+def test_summaries_skip_what_is_no_finite_number(run, noon):
+    log(run, noon, *(P("x", value=value) for value in (2.0, float("nan"), float("inf"), 1.0, float("-inf"))))
+
+    metric = Metric.objects.get()
+    assert (metric.point_count, metric.min_value, metric.max_value) == (5, 1.0, 2.0)
+    assert (metric.latest_value, metric.latest_text) == (None, "-Infinity")
+    assert list(MetricPoint.objects.order_by("id").values_list("text", flat=True)) == [
+        "",
+        "NaN",
+        "Infinity",
+        "",
+        "-Infinity",
+    ]
+
+
+def test_steps_go_on_where_the_series_stopped(run, noon):
+    log(run, noon, P("x", value=1), P("y", value=1), P("x", value=1))
+    log(run, noon, P("x", value=1), P("x", value=1, step=100), P("x", value=1))
+
+    assert list(MetricPoint.objects.filter(metric__name="x").order_by("id").values_list("step", flat=True)) == [
+        0,
+        1,
+        2,
+        100,
+        4,
+    ]
+
+
+def test_numbers_and_texts_share_a_series_and_rows_do_not(run, noon):
+    log(run, noon, P("x", value=1), P("x", text="diverged", kind="text"))
+
+    with pytest.raises(InvalidInput, match="cannot take a row"):
+        log(run, noon, P("y", value=1), P("x", text="{}", kind="row"))
+    assert Metric.objects.get().point_count == 2
+
+
+def test_a_run_has_so_many_series_and_no_more(run, noon, monkeypatch):
+    monkeypatch.setattr(limits, "METRICS_PER_RUN", 2)
+    log(run, noon, P("a", value=1), P("b", value=1))
+
+    with pytest.raises(InvalidInput):
+        log(run, noon, P("c", value=1))
+    assert log(run, noon, P("a", value=1)) == 1
+
+
+def test_a_refused_batch_may_come_again(run, noon):
+    with pytest.raises(InvalidInput):
+        log(run, noon, P("a", value=1), P("", value=1), batch_id="b")
+
+    assert log(run, noon, P("a", value=1), batch_id="b") == 1
+
+
+def test_params_that_read_as_numbers_are_compared_as_numbers(run):
+    recording.log_params(run=run, params={"a": 0.1, "b": "1e3", "c": "fast", "d": float("nan"), "e": True})
+
+    assert dict(run.params.values_list("name", "number")) == {"a": 0.1, "b": 1000.0, "c": None, "d": None, "e": None}
+
+
+def test_a_row_holds_no_number_that_json_has_no_word_for():
+    assert recording.row_text({"a": float("nan"), "b": 1.5, "c": None}) == '{"a": "NaN", "b": 1.5, "c": null}'
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_of_one_series_lose_nothing(experiment, owner, noon, monkeypatch):
+    monkeypatch.setattr(dispatch, "hint", lambda **_: None)
+    run = factories.run(experiment, by=owner, status=RunStatus.RUNNING)
+
+    def work(number):
+        return [log(run, noon, *(P(name, value=number) for name in ("b", "a", "c")[:: 1 - 2 * (number % 2)]))] * 5
+
+    results = in_threads(6, work)
+
+    assert results == [[3] * 5] * 6
+    assert dict(Metric.objects.values_list("name", "point_count")) == {"a": 6, "b": 6, "c": 6}
+    assert sorted(MetricPoint.objects.filter(metric__name="a").values_list("step", flat=True)) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_sent_many_times_at_once_is_stored_once(experiment, owner, noon):
+    run = factories.run(experiment, by=owner, status=RunStatus.RUNNING)
+
+    results = in_threads(5, lambda _: log(run, noon, P("x", value=1), batch_id="same"))
+
+    assert sorted(results) == [0, 0, 0, 0, 1]
