@@ -21,7 +21,7 @@ from runs.models import ComputeTarget, Worker
 logger = logging.getLogger(__name__)
 
 _HEARTBEAT_SECONDS = 5.0
-_CLEAN_UP_SECONDS = 30.0
+_CLEAN_UP_LEASES = 2
 
 
 class Consumers(Protocol):
@@ -45,7 +45,7 @@ class Agent(threading.Thread):
         self._id = uuid.uuid4()
         self._duties: list[_Duty] = [
             _Duty(self._beat, min(_HEARTBEAT_SECONDS, settings.STUDIO_LEASE_SECONDS / 3)),
-            _Duty(leftovers.clean_up, _CLEAN_UP_SECONDS),
+            _Duty(leftovers.clean_up, _CLEAN_UP_LEASES * settings.STUDIO_LEASE_SECONDS),
             _Duty(lambda: reaper.reap(holder=host.holder(), at=host.now()), reaper.tick_seconds()),
             _Duty(self._take_work, settings.STUDIO_POLL_SECONDS),
         ]
