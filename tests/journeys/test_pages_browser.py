@@ -152,7 +152,7 @@ def test_typing_searches_and_the_address_follows(page_for, team_mate, busy_works
     assert page.evaluate("document.activeElement.id") == "q"
 
 
-def test_ticked_runs_are_canceled_after_a_question(page_for, team_mate, busy_workspace):
+def test_ticked_runs_are_canceled_after_a_question(page_for, team_mate, busy_workspace, shoot):
     page = page_for(team_mate)
     page.goto("/w/default/experiments/diabetes-experiment/?q=status:queued")
     cancel = page.get_by_role("button", name="Cancel", exact=True)
@@ -160,6 +160,7 @@ def test_ticked_runs_are_canceled_after_a_question(page_for, team_mate, busy_wor
 
     page.locator(".tick").first.check()
     cancel.click()
+    shoot(page, "confirm")
     page.get_by_role("dialog").get_by_role("button", name="Yes").click()
     page.get_by_text("Asked 1 run to stop.").wait_for()
 
@@ -167,17 +168,32 @@ def test_ticked_runs_are_canceled_after_a_question(page_for, team_mate, busy_wor
     assert page.locator("#run-table tbody tr").count() == 1
 
 
-def test_light_and_dark_are_remembered(page_for, team_mate, workspace):
+def test_light_and_dark_are_remembered(page_for, team_mate, workspace, shoot):
     page = page_for(team_mate, color_scheme="light")
     page.goto("/w/default/")
 
     page.get_by_role("button", name="User menu").click()
+    shoot(page, "user-menu")
     page.get_by_role("button", name="Light or dark").click()
     at_once = page.locator("html").get_attribute("data-theme")
     page.goto("/compute/")
 
     assert at_once == "dark"
     assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_on_a_phone_the_navigation_opens_and_closes(page_for, team_mate, busy_workspace, shoot):
+    page = page_for(team_mate, viewport=PHONE)
+    page.goto("/compute/")
+    experiments = page.get_by_role("link", name="Experiments")
+
+    hidden_at_first = experiments.is_hidden()
+    page.get_by_role("button", name="Navigation").click()
+    shoot(page, "phone-navigation")
+    experiments.click()
+
+    page.wait_for_url("**/experiments/")
+    assert hidden_at_first
 
 
 def test_times_are_in_the_readers_zone_and_say_so(page_for, team_mate, busy_workspace):
@@ -257,3 +273,14 @@ def test_a_member_signs_in_with_the_password(page_for, workspace, shoot):
     page.get_by_role("button", name="Sign in").click()
 
     page.wait_for_url("**/compute/")
+
+
+@pytest.mark.parametrize("address", ["/api/v1/docs", "/admin/", "/admin/runs/run/"])
+def test_the_pages_of_others_keep_the_policy_as_well(page_for, admin, workspace, address):
+    page = page_for(admin)
+
+    answer = page.goto(address)
+    page.wait_for_load_state("networkidle")
+
+    assert answer.status == 200
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
