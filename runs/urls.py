@@ -83,6 +83,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "children/", run_children.run_children, name="run_children"),
     path(_RUN + "outputs/", run_outputs.run_outputs, name="run_outputs"),
     path(_RUN + "outputs/tail/", run_outputs.run_log_tail, name="run_log_tail"),
+    path(_RUN + "outputs/count/", run_outputs.run_log_count, name="run_log_count"),
     path(_RUN + "outputs/download/", run_download.run_download, name="run_download"),
     path(_RUN + "snapshot/", run_snapshot.run_snapshot, name="run_snapshot"),
     path(_RUN + "snapshot/download/", run_snapshot.run_snapshot_download, name="run_snapshot_download"),

@@ -19,9 +19,9 @@ from runs.storage import files, logs, paths
 BLOCK_BYTES = 64 * 1024
 WINDOW_BYTES = 128 * 1024
 WINDOW_LINES = 1000
-# Lines of a gigabyte are counted in about eight such steps of some 50 ms.
-COUNT_BUDGET_BYTES = 128 * 2**20
-SEARCH_BUDGET_BYTES = 512 * 2**20
+# What opening a log may count on the way, some 20 ms; the rest is counted by steps of the second size.
+COUNT_BUDGET_BYTES = 32 * 2**20
+SEARCH_BUDGET_BYTES = 256 * 2**20
 _SEARCH_CHUNK_BYTES = 4 * 2**20
 _EXCERPT_BYTES = 400
 _ENTRY_BYTES = 8

@@ -16,8 +16,6 @@ from runs.views import ansi, live, run_files, run_page, run_tree
 from runs.views.request import SignedInRequest
 
 _TREE_SECONDS = 5
-# While lines of a great log are still counted, the page asks again soon.
-_COUNTING_SECONDS = 1
 # How far back the color of a window's first line is looked for.
 _STYLE_BYTES = 8 * 1024
 # A tail that fell further behind than this jumps to the end.
@@ -99,6 +97,20 @@ def run_log_tail(request: SignedInRequest, run_id: str) -> HttpResponse:
     return live.respond(request, "run/_log_tail.html", context, fragment="log-tail")
 
 
+@require_GET
+def run_log_count(request: SignedInRequest, run_id: str) -> HttpResponse:
+    """Count more lines of a great log; 204 until all are, then htmx loads the page again, with numbers."""
+    run = permissions.get_run(request.user, run_id)
+
+    path = request.GET.get("path", "")
+    file = run_files.find(run, path) if path else None
+    if file is None or not file.is_log:
+        raise Http404
+
+    index = lines.LineIndex(run.pk, path, budget_bytes=lines.SEARCH_BUDGET_BYTES)
+    return HttpResponse(headers={"HX-Refresh": "true"}) if index.is_complete else HttpResponse(status=204)
+
+
 def _log_context(request: SignedInRequest, run: Run, path: str) -> dict[str, Any]:
     index = lines.LineIndex(run.pk, path)
     first, last = _line_range(request.GET.get("line", ""))
@@ -124,7 +136,7 @@ def _log_context(request: SignedInRequest, run: Run, path: str) -> dict[str, Any
         "is_at_end": is_at_end,
         "is_missing": is_missing,
         "is_counting": not window.is_counted,
-        "counting_seconds": _COUNTING_SECONDS,
+        "count_url": _address("run_log_count", run, path=path),
         "asked_line": request.GET.get("line", ""),
         "words": words,
         "earlier_url": _address("run_outputs", run, path=path, to=window.start) if window.start else "",

@@ -8,6 +8,7 @@ from django.urls import reverse
 from runs import storage
 from runs.actions import recording
 from runs.status import RunStatus
+from runs.storage import lines
 from tests import factories
 
 POLL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -228,3 +229,17 @@ def test_raw_bytes_are_never_a_page(client, run, path, data, media_type):
     assert "sandbox" in answer["Content-Security-Policy"]
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert io.BytesIO(answer.getvalue()).read() == data
+
+
+def test_a_great_log_opens_before_its_lines_are_counted_and_then_counts_them(client, run, monkeypatch):
+    monkeypatch.setattr(lines.LineIndex.__init__, "__kwdefaults__", {"budget_bytes": 0})
+    write(run, b"".join(b"line %d\n" % n for n in range(1, 20_001)))
+
+    first = page(client, run)
+    counted = client.get(first.context["count_url"], headers=POLL)
+    second = page(client, run)
+
+    assert first.context["is_counting"]
+    assert text_of(first)[-1] == "line 20000"
+    assert counted["HX-Refresh"] == "true"
+    assert second.context["lines"][-1].number == 20_000

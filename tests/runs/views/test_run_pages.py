@@ -40,7 +40,9 @@ def test_a_member_sees_the_page(client_for, reader, run, name):
     assert client_for(reader).get(address(name, run)).status_code == 200
 
 
-@pytest.mark.parametrize("name", TABS + BYTES + ["run_status", "run_download", "run_log_tail", "run_snapshot_download"])
+@pytest.mark.parametrize(
+    "name", TABS + BYTES + ["run_status", "run_download", "run_log_tail", "run_log_count", "run_snapshot_download"]
+)
 def test_a_stranger_finds_no_such_page(client_for, stranger, run, name):
     assert client_for(stranger).get(address(name, run)).status_code == 404
 
