@@ -1,6 +1,7 @@
-"""All commands together, and how errors are said."""
+"""All commands together, and how errors are said.
 
-from __future__ import annotations
+Modules with commands evaluate their annotations at once: on Python 3.9 typer can not read them as texts.
+"""
 
 import os
 import sys

@@ -1,7 +1,5 @@
 """`studio folder attach`: tie a folder to a workspace."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated, Optional

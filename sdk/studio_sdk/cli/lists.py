@@ -1,7 +1,5 @@
 """`studio experiment list` and `studio computetarget list`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """The options that many commands share, and what they lead to."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Optional
 

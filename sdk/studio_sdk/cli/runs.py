@@ -1,7 +1,5 @@
 """`studio run ...`: list, show, cancel, change and read runs."""
 
-from __future__ import annotations
-
 import itertools
 import sys
 from pathlib import Path

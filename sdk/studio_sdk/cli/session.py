@@ -1,7 +1,5 @@
 """`studio login`, `logout`, `whoami`, `exec` and `sync`."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """`studio run submit-script`: submit a script of a folder, and follow it."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time
