@@ -40,12 +40,15 @@ class _Window:
 
     def __iter__(self) -> Iterator[bytes]:
         position = self._start
-        while position < self._stop:
-            chunk = self._read(position, min(_CHUNK_BYTES, self._stop - position))
-            if not chunk:
-                raise OSError("the file became shorter while it was sent")
-            position += len(chunk)
-            yield chunk
+        try:
+            while position < self._stop:
+                chunk = self._read(position, min(_CHUNK_BYTES, self._stop - position))
+                if not chunk:
+                    raise OSError("the file became shorter while it was sent")
+                position += len(chunk)
+                yield chunk
+        finally:
+            self.close()
 
 
 def send(
