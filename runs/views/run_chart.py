@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-WIDTH, HEIGHT = 560, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 32
+WIDTH, HEIGHT = 420, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 12, 30
 BUCKETS = 500
 _DOTS = 60
 
