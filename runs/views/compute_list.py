@@ -84,10 +84,12 @@ def compute_list(request: SignedInRequest) -> HttpResponse:
 
 def _add_current_runs(request: SignedInRequest, rows: dict[str, TargetRow]) -> None:
     own = set(Workspace.objects.visible_to(request.user).values_list("pk", flat=True))
-    live_attempts = Attempt.objects.live().select_related("compute_target", "run__experiment", "run__workspace")
-    for attempt in live_attempts.order_by("id"):
-        row = rows[attempt.compute_target.name]
-        if attempt.run.workspace_id in own:
-            row.runs.append(attempt.run)
+    # By target and without an order or a join: so the index of live attempts serves, however many have ended.
+    targets = {row.target.pk: row for row in rows.values()}
+    held = Attempt.objects.live().filter(compute_target__in=targets).values_list("compute_target", "run")
+    target_of = {run_id: targets[target_id] for target_id, run_id in held}
+    for run in Run.objects.filter(pk__in=target_of).select_related("experiment", "workspace").order_by("pk"):
+        if run.workspace_id in own:
+            target_of[run.pk].runs.append(run)
         else:
-            row.hidden_count += 1
+            target_of[run.pk].hidden_count += 1
