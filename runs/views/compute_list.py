@@ -86,7 +86,7 @@ def _add_current_runs(request: SignedInRequest, rows: dict[str, TargetRow]) -> N
     own = set(Workspace.objects.visible_to(request.user).values_list("pk", flat=True))
     # By target and without an order or a join: so the index of live attempts serves, however many have ended.
     targets = {row.target.pk: row for row in rows.values()}
-    held = Attempt.objects.live().filter(compute_target__in=targets).values_list("compute_target", "run")
+    held = Attempt.objects.live().filter(compute_target__in=targets).values_list("compute_target_id", "run_id")
     target_of = {run_id: targets[target_id] for target_id, run_id in held}
     for run in Run.objects.filter(pk__in=target_of).select_related("experiment", "workspace").order_by("pk"):
         if run.workspace_id in own:
