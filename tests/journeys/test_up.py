@@ -161,7 +161,9 @@ def test_only_worker_serves_the_targets_that_are_named(home: Path) -> None:
         with running(home, "--only", "worker", "--targets", "gpu") as worker:
             worker.wait_for("worker runs")
             api = _Api(product)
-            eventually(lambda: ["gpu"] in [row["targets"] for row in api.get("/api/v1/workers").json()["items"]])
+            eventually(
+                lambda: ["gpu"] in [row["compute_targets"] for row in api.get("/api/v1/workers").json()["items"]]
+            )
             worker.stop_all()
 
 

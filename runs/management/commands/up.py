@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from argparse import ArgumentParser
 from typing import Any, cast
 
@@ -58,7 +59,7 @@ class Command(BaseCommand):
         address = self._configure(options, port)
         self._lock(options["only"], address)
 
-        self._prepare(names, options)
+        self._prepare_apart(names, options)
         server = broker.find_server() if not options["only"] and settings.STUDIO_BROKER_IS_EMBEDDED else ""
         parts.load(names)
         connections.close_all()
@@ -126,6 +127,26 @@ class Command(BaseCommand):
                 home.lock("beat", address=address)
         except home.HomeIsTaken as error:
             raise CommandError(str(error)) from None
+
+    def _prepare_apart(self, names: list[str], options: dict[str, Any]) -> None:
+        """Prepare in a process of its own: what migrations and compression take would stay in every child."""
+        self.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                self._prepare(names, options)
+                code = 0
+            except CommandError as error:
+                self.stderr.write(f"CommandError: {error}")
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        if os.waitpid(pid, 0)[1] != 0:
+            raise SystemExit(1)
 
     def _prepare(self, names: list[str], options: dict[str, Any]) -> None:
         """Bring database, static files and first rows into place, or raise."""
