@@ -168,6 +168,8 @@ class Supervisor:
                 self.run, folder=self.code, execute=self._execute, pause=self._pause, say=self.system_log.say
             )
         )
+        for warning in self._tell(lambda: packages.warnings(self.run)):
+            self.system_log.say(warning)
         argv = self._argv(interpreter)
         _, token = self._tell(
             lambda: tokens.create_run_token(run=self.run, attempt_number=self.attempt.number, at=host.now())

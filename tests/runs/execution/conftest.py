@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 # Short times, so that what takes a minute in life takes a second here.
 QUICK = {
     "STUDIO_LEASE_SECONDS": 1.5,
-    "STUDIO_LOST_SECONDS": 0.5,
+    "STUDIO_LOST_SECONDS": 2.0,
     "STUDIO_GRACE_SECONDS": 1.0,
     "STUDIO_CANCEL_POLL_SECONDS": 0.1,
     "STUDIO_POLL_SECONDS": 0.1,
