@@ -101,6 +101,10 @@ def test_the_block_of_a_parent_submits_three_children_to_another_target(project,
     assert {child.parent.id for child in children} == {run.id}
     assert f"child of {run.id} with Apple" in children[-1].get_details_with_logs()["logFiles"]["user_logs/std_log.txt"]
     assert children[0].get_properties()["requested.docker"] == "enabled"
+    logs = children[0].get_details_with_logs()
+    system = "".join(text for name, text in logs["logFiles"].items() if name.startswith("system_logs/"))
+    assert "Warning: Docker is recorded only" in system
+    assert "docker" in logs["warnings"][0]["message"]
 
 
 def test_the_block_of_a_child_is_in_its_script():

@@ -147,8 +147,12 @@ class RunDetails:
             details["runDefinition"] = self._definition(document)
         if document["error"]:
             details["error"] = {"error": {"code": "UserError", "message": document["error"]}}
-        if document.get("warnings"):
-            details["warnings"] = [{"source": "worker", "message": text} for text in document["warnings"]]
+        not_given = {key[10:]: value for key, value in document["properties"].items() if key.startswith("requested.")}
+        if not_given:
+            details["warnings"] = [
+                {"source": "worker", "message": f"{name} is recorded only (asked for: {value})"}
+                for name, value in not_given.items()
+            ]
         # An absent key, not None, while there is nothing to say.
         return {key: value for key, value in details.items() if value is not None}
 
