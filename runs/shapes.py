@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 from django.db.models import Prefetch, prefetch_related_objects
@@ -250,7 +249,7 @@ def _run_document(run: Run, ids: Mapping[int, str]) -> Document:
         "exit_code": run.exit_code,
         "exit_signal": run.exit_signal,
         "error": run.error,
-        "url": absolute(f"/runs/{quote(run.run_id, safe='')}/"),
+        "url": absolute(run.get_absolute_url()),
     }
 
 

@@ -243,6 +243,5 @@ def test_the_documentation_is_for_everybody_and_comes_from_here(db):
     schema = Client().get("/api/v1/openapi.json")
 
     assert (page.status_code, schema.status_code) == (200, 200)
-    assert b"http" not in page.content.replace(b'"http', b"").lower() or b"//cdn" not in page.content.lower()
     assert b"swagger-ui-bundle.js" in page.content
     assert schema.json()["openapi"].startswith("3.")

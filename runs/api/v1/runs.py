@@ -179,13 +179,19 @@ def cancel_run(request: HttpRequest, run_id: str, body: bodies.Cancellation | No
 
 
 @router.post(_ONE + "/resubmit", response={201: RunOut, REFUSALS: Refusal})
-def resubmit_run(request: HttpRequest, run_id: str) -> Status:
+def resubmit_run(
+    request: HttpRequest,
+    run_id: str,
+    idempotency_key: str = Header("", alias="Idempotency-Key"),
+) -> Status:
     """Submit the same code with the same configuration again, as a new run."""
     caller = auth.caller(request)
     caller.check_is_a_person()
     run = caller.run_to_change(run_id)
 
-    again = submission.resubmit(run=run, by=caller.user, at=timezone.now(), actor="api")
+    again = submission.resubmit(
+        run=run, by=caller.user, at=timezone.now(), idempotency_key=idempotency_key, actor="api"
+    )
 
     return Status(201, shapes.run_document(again))
 
