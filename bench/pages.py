@@ -24,6 +24,7 @@ import django
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
+from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--workspace", default="default")
     options = parser.parse_args()
 
+    call_command("collectstatic", interactive=False, verbosity=0)
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(User.objects.get(username=options.user))
     print(f"{connection.vendor}, {Run.objects.count():,} runs, {options.times} times each, milliseconds")

@@ -37,8 +37,8 @@ def reap(*, holder: str, at: datetime) -> int:
     if lead(f"reaper {boot[:50]}", holder=holder, at=at):
         moved += _reap_attempts(Attempt.objects.filter(boot_id=boot), at)
     if lead("reaper", holder=holder, at=at):
-        since = at - timedelta(seconds=4 * settings.STUDIO_LEASE_SECONDS)
-        watched = Worker.objects.alive(since=since).values("boot_id")
+        silence = timedelta(seconds=4 * settings.STUDIO_LEASE_SECONDS)
+        watched = Worker.objects.alive(at=at, silence=silence).values("boot_id")
         moved += _reap_attempts(Attempt.objects.exclude(boot_id__in=watched).exclude(boot_id=boot), at)
         moved += _reap_clients(at)
     return moved

@@ -1,6 +1,7 @@
 """Compute targets, the named places to run, and the workers that serve them."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.core.validators import MinValueValidator, RegexValidator
@@ -49,12 +50,16 @@ class ComputeTarget(models.Model):
         return reverse("compute_list")
 
 
+# Three heartbeats: one that is late is no alarm.
+WORKER_SILENCE = timedelta(seconds=15)
+
+
 class WorkerQuerySet(models.QuerySet["Worker"]):
     """Workers, by whether they still beat."""
 
-    def alive(self, *, since) -> Self:
-        """Return those that beat at `since` or later and have not said goodbye."""
-        return self.filter(heartbeat_at__gte=since, stopped_at__isnull=True)
+    def alive(self, *, at: datetime, silence: timedelta = WORKER_SILENCE) -> Self:
+        """Return those that have not said goodbye and were not silent for longer than `silence` before `at`."""
+        return self.filter(heartbeat_at__gte=at - silence, stopped_at__isnull=True)
 
 
 class Worker(models.Model):
@@ -86,3 +91,7 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
+
+    def is_alive(self, *, at: datetime) -> bool:
+        """Return whether it counted as alive at `at`, as `WorkerQuerySet.alive` has it."""
+        return self.stopped_at is None and self.heartbeat_at >= at - WORKER_SILENCE

@@ -128,8 +128,11 @@ def short_id(value: str, href: str = "") -> SafeString:
 
 
 @register.simple_tag
-def instant(value: datetime | None) -> SafeString:
-    """Return an instant in the reader's time zone, the zone written; hover shows UTC, and how long ago by app.js."""
+def instant(value: datetime | None, *, seconds: bool = False) -> SafeString:
+    """Return an instant in the reader's time zone, the zone written; hover shows UTC, and how long ago by app.js.
+
+    With `seconds`, to the second: where the order and the distance of instants are read.
+    """
     if value is None:
         return SafeString(MISSING)
     local = timezone.localtime(value)
@@ -137,7 +140,7 @@ def instant(value: datetime | None) -> SafeString:
         '<time datetime="{}" title="{}">{} {}</time>',
         value.isoformat(timespec="milliseconds"),
         f"{value:%Y-%m-%d %H:%M:%S} UTC",
-        date_format(local, "j M Y H:i"),
+        date_format(local, "j M Y H:i:s" if seconds else "j M Y H:i"),
         local.tzname(),
     )
 

@@ -1,7 +1,6 @@
 """The compute targets: slots, what runs and waits on them, and the workers that serve them."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from django.db.models import Count
 from django.http import HttpResponse
@@ -12,9 +11,6 @@ from runs.models import Attempt, ComputeTarget, Run, Worker, Workspace
 from runs.status import RunStatus
 from runs.views import live
 from runs.views.request import SignedInRequest
-
-# Three heartbeats: one that is late is no alarm.
-_WORKER_SILENCE = timedelta(seconds=15)
 
 
 @dataclass
@@ -47,7 +43,7 @@ class TargetRow:
 def compute_list(request: SignedInRequest) -> HttpResponse:
     """Show all compute targets. They are shared, but the runs on them are shown to members only."""
     rows = {target.name: TargetRow(target) for target in ComputeTarget.objects.order_by("-is_enabled", "name")}
-    workers = list(Worker.objects.alive(since=timezone.now() - _WORKER_SILENCE).order_by("host", "pid"))
+    workers = list(Worker.objects.alive(at=timezone.now()).order_by("host", "pid"))
     for worker in workers:
         for name in worker.targets:
             if name in rows:

@@ -1,6 +1,6 @@
 """Why a run is waiting: its place in line, who holds the slots, or that nobody listens."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -8,9 +8,6 @@ from django.utils.translation import ngettext
 
 from runs.models import Attempt, Run, Worker
 from runs.status import UNCLAIMED, RunStatus
-
-# Three heartbeats: one that is late is no alarm.
-_WORKER_SILENCE = timedelta(seconds=15)
 
 
 def sentence(run: Run, *, at: datetime) -> str:
@@ -20,7 +17,7 @@ def sentence(run: Run, *, at: datetime) -> str:
         return ""
     if not target.is_enabled:
         return _("The compute target %s is disabled: enable it to let this run start.") % target.name
-    served = Worker.objects.alive(since=at - _WORKER_SILENCE).values_list("targets", flat=True)
+    served = Worker.objects.alive(at=at).values_list("targets", flat=True)
     if not any(target.name in names for names in served):
         return _("No worker is listening on %(target)s: start one with %(command)s") % {
             "target": target.name,

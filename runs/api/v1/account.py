@@ -1,7 +1,6 @@
 """Who asks, and the rooms they may enter: me, workspaces, compute targets, workers."""
 
 from collections import Counter
-from datetime import timedelta
 
 from django.db.models import Count
 from django.http import HttpRequest
@@ -17,9 +16,6 @@ from runs.search import paging
 from runs.status import RunStatus
 
 router = Router(tags=["account"])
-
-# Three heartbeats: one that is late is no alarm.
-_WORKER_SILENCE_SECONDS = 15
 
 
 @router.get("/me", response={200: MeOut, REFUSALS: Refusal})
@@ -73,8 +69,7 @@ def list_compute_targets(request: HttpRequest, cursor: str = "", limit: int = 10
     )
     waiting = Run.objects.filter(status=RunStatus.QUEUED).values("compute_target").annotate(n=Count("id"))
     queued = dict(waiting.values_list("compute_target", "n"))
-    since = timezone.now() - timedelta(seconds=_WORKER_SILENCE_SECONDS)
-    served = Worker.objects.alive(since=since).values_list("targets", flat=True)
+    served = Worker.objects.alive(at=timezone.now()).values_list("targets", flat=True)
     workers = Counter(name for names in served for name in names)
 
     items = [
@@ -93,12 +88,9 @@ def list_workers(request: HttpRequest, cursor: str = "", limit: int = 100) -> sh
     page = paging.paginate(
         Worker.objects.all(), order="-heartbeat", cursor=cursor, limit=limit, orders={"heartbeat": "heartbeat_at"}
     )
-    since = timezone.now() - timedelta(seconds=_WORKER_SILENCE_SECONDS)
+    now = timezone.now()
 
     return {
-        "items": [
-            shapes.worker_document(item, is_alive=item.stopped_at is None and item.heartbeat_at >= since)
-            for item in page.items
-        ],
+        "items": [shapes.worker_document(item, is_alive=item.is_alive(at=now)) for item in page.items],
         "next": page.next or None,
     }
