@@ -34,6 +34,8 @@ class StudioAdmin(admin.ModelAdmin):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    # "Show counts" beside the filters would count all rows once for each choice.
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     # No "show all", which would be thousands of rows on one page.
     list_max_show_all = 0
