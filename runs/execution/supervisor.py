@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 # How long output may still come once every process is dead.
 _DRAIN_SECONDS = 1.0
-_HINT_SECONDS = 2.0
+_HINT_SECONDS = 1.0
 _RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
 # A supervisor that cannot tell its outcome for so long leaves it to the spool.
