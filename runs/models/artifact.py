@@ -9,7 +9,7 @@ from runs.models.run import Run
 class Artifact(models.Model):
     """One stored file of a run, such as `outputs/model.pkl`. Logs grow and are not rows: see `storage`."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="artifacts")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="artifacts", db_index=False)
     path = models.CharField(max_length=limits.ARTIFACT_PATH_LENGTH)
     size_bytes = models.BigIntegerField()
     digest = models.CharField(max_length=64)

@@ -19,7 +19,7 @@ class MetricKind(models.TextChoices):
 class Metric(models.Model):
     """A series of one run. The summaries are kept as points arrive; they skip NaN and infinities."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="metrics")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="metrics", db_index=False)
     name = models.CharField(max_length=limits.METRIC_NAME_LENGTH)
     kind = models.CharField(max_length=16, choices=MetricKind)
 
@@ -35,8 +35,10 @@ class Metric(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="metric_name_per_run")]
         indexes = [
-            # `metrics.loss<0.2` and sorting by a metric.
+            # `metrics.loss<0.2`, `metrics.loss.min<0.2`, and sorting by a metric.
             models.Index(fields=["name", "latest_value"], name="metric_by_latest"),
+            models.Index(fields=["name", "min_value"], name="metric_by_min"),
+            models.Index(fields=["name", "max_value"], name="metric_by_max"),
         ]
 
     def __str__(self) -> str:
@@ -66,7 +68,7 @@ class MetricPoint(models.Model):
 class MetricBatch(models.Model):
     """A batch of points that was stored, by the client's own id: sent again, it changes nothing."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="metric_batches")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="metric_batches", db_index=False)
     batch_id = models.CharField(max_length=64)
     at = models.DateTimeField()
 

@@ -66,8 +66,10 @@ class Run(models.Model):
     """One run. Its status has one writer, `lifecycle.move`."""
 
     run_id = models.CharField(max_length=limits.RUN_ID_LENGTH, unique=True)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
-    experiment = models.ForeignKey(Experiment, models.CASCADE, related_name="runs")
+    # No index of their own for some references: those of Meta begin with them. And where nearly all
+    # are null, an index of the nulls misleads SQLite: it takes `parent IS NULL` for rare.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs", db_index=False)
+    experiment = models.ForeignKey(Experiment, models.CASCADE, related_name="runs", db_index=False)
     number = models.PositiveIntegerField()
     display_name = models.CharField(max_length=limits.DISPLAY_NAME_LENGTH, blank=True, default="")
     description = models.TextField(blank=True, default="")
@@ -75,9 +77,11 @@ class Run(models.Model):
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="runs")
 
     # The tree. `root` is null at the root itself.
-    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
-    root = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="descendants")
-    resubmitted_from = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="resubmissions")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children", db_index=False)
+    root = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="descendants", db_index=False)
+    resubmitted_from = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="resubmissions", db_index=False
+    )
 
     # Where it stands. `reason` explains the status in a sentence; `error` is what the script said.
     status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in RunStatus])
@@ -99,7 +103,7 @@ class Run(models.Model):
     # The wish to stop, which is no outcome.
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     # Overrides the setting; zero is "stop now".
     cancel_grace_seconds = models.FloatField(null=True, blank=True)
@@ -175,8 +179,15 @@ class Run(models.Model):
             models.Index(fields=["experiment", "ended_at", "-id"], name="run_experiment_ended"),
             models.Index(fields=["workspace", "duration_seconds", "-id"], name="run_workspace_duration"),
             models.Index(fields=["experiment", "duration_seconds", "-id"], name="run_experiment_duration"),
+            # `created:` in the search bar, and where a walk for old runs begins.
+            models.Index(fields=["created_at", "-id"], name="run_created"),
             # Children of a run, oldest first; live descendants when a parent is canceled.
             models.Index(fields=["parent", "id"], condition=Q(parent__isnull=False), name="run_children"),
+            # All below a run, when it is canceled, charted or deleted; what was resubmitted from it.
+            models.Index(fields=["root", "id"], condition=Q(root__isnull=False), name="run_descendants"),
+            models.Index(
+                fields=["resubmitted_from"], condition=Q(resubmitted_from__isnull=False), name="run_resubmissions"
+            ),
             # The claim: the next queued run of a compute target.
             models.Index(
                 F("compute_target"),
@@ -184,6 +195,12 @@ class Run(models.Model):
                 F("id"),
                 condition=Q(status="Queued"),
                 name="run_next_in_line",
+            ),
+            # The reaper: interactive runs whose client once sent heartbeats.
+            models.Index(
+                fields=["heartbeat_at"],
+                condition=Q(run_type="interactive", heartbeat_at__isnull=False, ended_at__isnull=True),
+                name="run_client_heartbeat",
             ),
             # The sweep, and the number of active compute targets of an experiment.
             models.Index(

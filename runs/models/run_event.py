@@ -12,7 +12,7 @@ _CHOICES = [(s.value, s.value) for s in RunStatus]
 class RunEvent(models.Model):
     """One change of status: from what to what, when, by whom and why."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="events")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="events", db_index=False)
     # Empty for the first event of a run.
     from_status = models.CharField(max_length=16, choices=_CHOICES, blank=True, default="")
     to_status = models.CharField(max_length=16, choices=_CHOICES)

@@ -18,7 +18,7 @@ class ValueHead(models.Func):
 class Tag(models.Model):
     """A mutable key with a value, or with none: `worth another look`."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="tags")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="tags", db_index=False)
     key = models.CharField(max_length=limits.TAG_KEY_LENGTH)
     # Null is a tag without a value, which is not the same as an empty one.
     value = models.TextField(null=True, blank=True)
@@ -38,7 +38,7 @@ class Tag(models.Model):
 class Property(models.Model):
     """A write-once key with a value: a record for audit."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="properties")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="properties", db_index=False)
     key = models.CharField(max_length=limits.TAG_KEY_LENGTH)
     value = models.TextField(blank=True)
 
@@ -57,7 +57,7 @@ class Property(models.Model):
 class Param(models.Model):
     """An input value of a run. `number` is the value where it reads as one, so that 0.1 < 0.5."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="params")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="params", db_index=False)
     name = models.CharField(max_length=limits.PARAM_NAME_LENGTH)
     value = models.TextField(blank=True)
     number = models.FloatField(null=True, blank=True)

@@ -1,28 +1,39 @@
-"""The search bar over a list of experiments: bare words in their names, descriptions and tags."""
+"""The search bar over a list of experiments: what their own texts or their runs say."""
 
 import json
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
 
 from runs.models import Experiment
-from runs.search import grammar, nodes
-from runs.search.grammar import QuerySyntaxError
+from runs.models.run import RunQuerySet
+from runs.search import filters, grammar, nodes
 from runs.search.nodes import And, Node, Not, Or, Term, Word
 
 Experiments = TypeVar("Experiments", bound=QuerySet[Experiment])
 
 
-def apply(queryset: Experiments, text: str) -> Experiments:
-    """Return the experiments of `queryset` that the query `text` finds. Raises QuerySyntaxError.
+# What is frequent is looked for among the newest runs: which experiments it is in shows soon.
+FAR = 20_000
 
-    There are thousands of experiments at most, so that each is tested.
+
+def apply(queryset: Experiments, text: str, *, runs: RunQuerySet, user: Any, at: datetime) -> Experiments:
+    """Return the experiments of `queryset` that the query `text` finds, by themselves or by one of `runs`.
+
+    Words are looked for in name, description and tags; there are thousands of experiments
+    at most, so that each is tested. Of runs that frequent words and fields find, the
+    newest FAR count. Raises QuerySyntaxError.
     """
     tree = grammar.parse(text)
     if tree == nodes.EVERYTHING:
         return queryset
-    return queryset.alias(tags_text=Cast("tags", CharField())).filter(_test(tree))
+    found = filters.apply(runs, tree, user=user, at=at, far=FAR)
+    test = Q(pk__in=set(found.order_by().values_list("experiment_id", flat=True)))
+    if not any(isinstance(leaf, Term) for leaf in nodes.leaves(tree)):
+        test |= _test(tree)
+    return queryset.alias(tags_text=Cast("tags", CharField())).filter(test)
 
 
 def _test(tree: Node) -> Q:
@@ -36,10 +47,6 @@ def _test(tree: Node) -> Q:
                 | Q(tags_text__icontains=word)
                 | Q(tags_text__icontains=escaped)
             )
-        case Term(path, _, _, span):
-            raise QuerySyntaxError(
-                f"experiments have no field '{path[0]}'", span=span, expected=["words of the name, description or tags"]
-            )
         case And(parts):
             test = Q()
             for part in parts:
@@ -52,3 +59,5 @@ def _test(tree: Node) -> Q:
             return test
         case Not(part):
             return ~_test(part)
+        case Term():
+            raise AssertionError("an experiment has no fields of a run")

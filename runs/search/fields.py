@@ -8,9 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import CharField, Exists, F, Model, OuterRef, Q, QuerySet, TextField
+from django.db.models import CharField, F, Max, Model, OuterRef, Q, QuerySet, TextField
 from django.db.models import Value as Literal
-from django.db.models.lookups import Exact, Lookup
+from django.db.models.lookups import (
+    Exact,
+    GreaterThan,
+    GreaterThanOrEqual,
+    IsNull,
+    LessThan,
+    LessThanOrEqual,
+    Lookup,
+)
 from django.utils import timezone
 
 from runs.models import ComputeTarget, Experiment, Metric, Param, Property, Run, RunType, Tag
@@ -125,6 +133,7 @@ def _unless(condition: Condition, operator: Operator) -> Condition:
 
 
 Read = Callable[[str, Span], tuple[Any, Any]]
+Left = F | plan.Unindexed
 
 
 def _point(read: Callable[[str, Span], Any]) -> Read:
@@ -137,37 +146,40 @@ def _point(read: Callable[[str, Span], Any]) -> Read:
     return read_twice
 
 
-def _order_test(column: str, term: Term, read: Read) -> Q:
+def _order_test(column: Left, term: Term, read: Read) -> Q:
     """Return the test that `column` compares as `term` says. `read` gives a value's first point and the one after."""
     test = Q()
     for value in term.values:
         if isinstance(value, Range):
             part = Q()
             if value.low:
-                part &= Q(**{f"{column}__gte": read(value.low, value.span)[0]})
+                part &= _compare(column, Operator.AT_LEAST, *read(value.low, value.span))
             if value.high:
                 part &= _compare(column, Operator.AT_MOST, *read(value.high, value.span))
             test |= part
         else:
             test |= _compare(column, term.operator, *read(value.text, value.span))
-    return test
+    # Said aloud, so that the opposite holds where there is no value.
+    return test & Q(IsNull(column, False))
 
 
-def _compare(column: str, operator: Operator, first: Any, after: Any) -> Q:
+def _compare(column: Left, operator: Operator, first: Any, after: Any) -> Q:
     is_point = first == after
     match operator:
         case Operator.LESS:
-            return Q(**{f"{column}__lt": first})
+            return Q(LessThan(column, first))
         case Operator.AT_MOST:
-            return Q(**{f"{column}__lte" if is_point else f"{column}__lt": after})
+            return Q(LessThanOrEqual(column, after) if is_point else LessThan(column, after))
         case Operator.MORE:
-            return Q(**{f"{column}__gt" if is_point else f"{column}__gte": after})
+            return Q(GreaterThan(column, first) if is_point else GreaterThanOrEqual(column, after))
         case Operator.AT_LEAST:
-            return Q(**{f"{column}__gte": first})
+            return Q(GreaterThanOrEqual(column, first))
         case Operator.MATCHES | Operator.EQUAL:
-            return Q(**{column: first}) if is_point else Q(**{f"{column}__gte": first, f"{column}__lt": after})
+            if is_point:
+                return Q(Exact(column, first))
+            return Q(GreaterThanOrEqual(column, first), LessThan(column, after))
         case Operator.NOT_EQUAL:
-            return Q(**{f"{column}__isnull": False}) & ~_compare(column, Operator.EQUAL, first, after)
+            return ~_compare(column, Operator.EQUAL, first, after)
 
 
 _TEXT = (Operator.MATCHES, Operator.EQUAL, Operator.NOT_EQUAL)
@@ -184,8 +196,11 @@ def _status(term: Term, scope: Scope) -> Condition:
     statuses = frozenset[RunStatus]().union(
         *(_choice(value, names, what="status") for value in _plain(term, but="a status such as failed"))
     )
-    found = scope.few(Q(status__in=statuses))
-    return _unless(Condition(plan.is_one_of("status", sorted(statuses)), found), term.operator)
+    # One query for each status, joined: for a list of them SQLite walks all runs instead of the index.
+    first, *others = (scope.queryset.filter(status=status).values_list("pk", flat=True) for status in sorted(statuses))
+    found = first.order_by().union(*(other.order_by() for other in others), all=True) if others else first
+    test = plan.is_one_of("status", sorted(statuses))
+    return _unless(Condition(test, lambda: plan.at_most_few(found)), term.operator)
 
 
 def _is(term: Term, scope: Scope) -> Condition:
@@ -206,7 +221,8 @@ def _among(term: Term, scope: Scope, column: str, rows: QuerySet[Any]) -> Condit
     if len(ids) > _LONGEST_LIST:
         return _unless(Condition(Q(**{f"{column}__in": rows.values("pk")})), term.operator)
     test = plan.is_one_of(column, ids)
-    return _unless(Condition(test, scope.few(Q(**{f"{column}__in": ids}))), term.operator)
+    found = Run.objects.filter(**{f"{column}__in": ids}).values_list("pk", flat=True)
+    return _unless(Condition(test, lambda: plan.at_most_few(found)), term.operator)
 
 
 def _submitter(term: Term, scope: Scope) -> Condition:
@@ -228,14 +244,14 @@ def _target(term: Term, scope: Scope) -> Condition:
     if any(value.text == "none" for value in _plain(term)):
         return _unless(Condition(Q(compute_target__isnull=True)), term.operator)
     ids = ComputeTarget.objects.filter(_text_test("name", term)).values_list("pk", flat=True)
-    return _unless(Condition(plan.is_one_of("compute_target_id", ids)), term.operator)
+    return _unless(Condition(plan.is_one_of("compute_target_id", ids, by_index=False)), term.operator)
 
 
 def _type(term: Term, scope: Scope) -> Condition:
     _only(term, *_TEXT)
     names = {run_type.value: run_type.value for run_type in RunType}
     types = [_choice(value, names, what="run type") for value in _plain(term, but="a run type such as script")]
-    return _unless(Condition(plan.is_one_of("run_type", types)), term.operator)
+    return _unless(Condition(plan.is_one_of("run_type", types, by_index=False)), term.operator)
 
 
 def _parent(term: Term, scope: Scope) -> Condition:
@@ -274,28 +290,67 @@ def _longest_part(value: Value) -> str:
     return max(value.text.split("*"), key=len) if value.is_pattern else value.text
 
 
+def _indexed_order(column: str, term: Term, scope: Scope, read: Read) -> Condition:
+    """Return the condition on a column that has an index for lists in its order."""
+    found = scope.few(_order_test(F(column), term, read))
+    return Condition(_order_test(plan.Unindexed(F(column)), term, read), found)
+
+
 def _number(term: Term, scope: Scope) -> Condition:
-    test = _order_test("number", term, _point(values.whole_number))
-    return Condition(test, scope.few(test))
-
-
-def _instant(column: str) -> Callable[[Term, Scope], Condition]:
-    def compile_instant(term: Term, scope: Scope) -> Condition:
-        at = scope.at.astimezone(timezone.get_current_timezone())
-
-        def read(text: str, span: Span) -> tuple[datetime, datetime]:
-            first, after = values.instants(text, span, at=at)
-            # `created:7d` is "in the last seven days", up to and with now.
-            return (first, at + timedelta(seconds=1)) if first == after and term.operator in _TEXT else (first, after)
-
-        return Condition(_order_test(column, term, read))
-
-    return compile_instant
+    return _indexed_order("number", term, scope, _point(values.whole_number))
 
 
 def _duration(term: Term, scope: Scope) -> Condition:
-    test = _order_test("duration_seconds", term, _point(values.seconds))
-    return Condition(test, scope.few(test))
+    return _indexed_order("duration_seconds", term, scope, _point(values.seconds))
+
+
+def _read_instants(term: Term, scope: Scope) -> Read:
+    at = scope.at.astimezone(timezone.get_current_timezone())
+
+    def read(text: str, span: Span) -> tuple[datetime, datetime]:
+        first, after = values.instants(text, span, at=at)
+        # `created:7d` is "in the last seven days", up to and with now.
+        return (first, at + timedelta(seconds=1)) if first == after and term.operator in _TEXT else (first, after)
+
+    return read
+
+
+def _created(term: Term, scope: Scope) -> Condition:
+    read = _read_instants(term, scope)
+    found = Run.objects.filter(_order_test(F("created_at"), term, read)).values_list("pk", flat=True)
+    test = _order_test(plan.Unindexed(F("created_at")), term, read)
+    return Condition(test, lambda: plan.at_most_few(found), _newest_until(term, read))
+
+
+def _started(term: Term, scope: Scope) -> Condition:
+    read = _read_instants(term, scope)
+    return Condition(_order_test(F("started_at"), term, read), newest=_newest_until(term, read))
+
+
+def _ended(term: Term, scope: Scope) -> Condition:
+    read = _read_instants(term, scope)
+    condition = _indexed_order("ended_at", term, scope, read)
+    return Condition(condition.test, condition.few, _newest_until(term, read))
+
+
+def _newest_until(term: Term, read: Read) -> plan.Newest:
+    """Return the way to the newest run that was created before all instants of `term` are over.
+
+    None could have started or ended before it was created, so it holds for these as well.
+    """
+
+    def newest() -> int | None:
+        ends = [value.high if isinstance(value, Range) else value.text for value in term.values]
+        if term.operator in (Operator.MORE, Operator.AT_LEAST, Operator.NOT_EQUAL) or not all(ends):
+            return None
+        until = max(read(end, Span())[1] for end in ends)
+        later = Run.objects.filter(created_at__gt=until).values_list("pk", flat=True)
+        if plan.at_most_few(later) is not None:
+            return None
+        # An expression, lest a planner walks the runs by their ids in search of an old one.
+        return Run.objects.filter(created_at__lte=until).aggregate(newest=Max(F("pk") + 0))["newest"] or 0
+
+    return newest
 
 
 # --- Fields with a key ------------------------------------------------------------------
@@ -309,7 +364,7 @@ def _key_of(term: Term) -> str:
 
 
 def _held_by(model: type[Model], test: Q) -> Q:
-    return Q(Exists(model._default_manager.filter(test, run=OuterRef("pk"))))
+    return Q(plan.Holds(model._default_manager.filter(test, run=OuterRef("pk"))))
 
 
 def _runs_of(model: type[Model], *tests: Any) -> plan.Few:
@@ -344,7 +399,7 @@ def _params(term: Term, scope: Scope) -> Condition:
     is_number = all(isinstance(value, Range) or _is_number(value.text) for value in term.values)
     if term.operator in _TEXT and not is_number:
         return _keyed_text(Param, "name", term)
-    test = Q(name=_key_of(term)) & _order_test("number", term, _point(values.number))
+    test = Q(name=_key_of(term)) & _order_test(F("number"), term, _point(values.number))
     return Condition(_held_by(Param, test), _runs_of(Param, test))
 
 
@@ -363,9 +418,8 @@ def _metrics(term: Term, scope: Scope) -> Condition:
     name, column = _key_of(term), "latest_value"
     if len(term.path) > 2 and term.path[-1] in _SUMMARIES:
         name, column = ".".join(term.path[1:-1]), _SUMMARIES[term.path[-1]]
-    test = Q(name=name) & _order_test(column, term, _point(values.number))
-    # Only the latest values are indexed.
-    return Condition(_held_by(Metric, test), _runs_of(Metric, test) if column == "latest_value" else plan.unknown)
+    test = Q(name=name) & _order_test(F(column), term, _point(values.number))
+    return Condition(_held_by(Metric, test), _runs_of(Metric, test))
 
 
 def _has(term: Term, scope: Scope) -> Condition:
@@ -398,9 +452,9 @@ FIELDS: dict[str, Field] = {
     "type": Field("What drives the run: script, interactive, pipeline or step", "type:script", _type),
     "target": Field("The compute target, or none", "target:gpu", _target),
     "parent": Field("The run id of the parent, or none", "parent:none", _parent),
-    "created": Field("When it was submitted", "created:2026-11-01..2026-11-23", _instant("created_at")),
-    "started": Field("When it started to run", "started:>2026-11-01", _instant("started_at")),
-    "ended": Field("When it ended", "ended:today", _instant("ended_at")),
+    "created": Field("When it was submitted", "created:2026-11-01..2026-11-23", _created),
+    "started": Field("When it started to run", "started:>2026-11-01", _started),
+    "ended": Field("When it ended", "ended:today", _ended),
     "duration": Field("How long it ran, once it has ended", "duration:>10m", _duration),
     "tags": Field("The value of a tag", 'tags.quality:"great run"', _tags, takes_key=True),
     "properties": Field("The value of a property", "properties.author:azureml-user", _properties, takes_key=True),

@@ -11,16 +11,17 @@ from runs.search.nodes import And, Node, Not, Or, Term, Word
 from runs.search.plan import Condition
 
 
-def apply(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime) -> RunQuerySet:
+def apply(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime, far: int | None = None) -> RunQuerySet:
     """Return the runs of `queryset` that meet `tree`, as `user` asks at `at`.
 
     Archived runs are left out unless the tree speaks of them. Looks up what is rare at
-    once, see `plan`, so call it when the page is made. Raises QuerySyntaxError.
+    once, see `plan`, so call it when the page is made. With `far`, what is frequent is
+    looked for among so many of the newest runs only. Raises QuerySyntaxError.
     """
     condition = compile_tree(tree, Scope(queryset, user, at))
     if not any(is_about_archived(leaf) for leaf in nodes.leaves(tree)):
         queryset = queryset.filter(archived_at__isnull=True)
-    return plan.narrow(queryset, condition)
+    return plan.narrow(queryset, condition, far=far)
 
 
 def is_about_archived(leaf: Word | Term) -> bool:

@@ -8,10 +8,11 @@ import unicodedata
 from collections.abc import Iterable
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from runs.models import Run, SearchText, Tag
+from runs.search import plan
 from runs.search.plan import Condition, at_most_few
 
 # Shorter words have no trigram.
@@ -90,20 +91,23 @@ def contains(words: Iterable[str]) -> Condition:
     held = Q()
     for word in folded:
         held &= Q(text__contains=word)
-    test = Q(Exists(SearchText.objects.filter(held, run=OuterRef("pk"))))
+    test = Q(plan.Holds(SearchText.objects.filter(held, run=OuterRef("pk"))))
     long = [word for word in folded if len(word) >= TRIGRAM]
     if long:
-        return Condition(test, lambda: at_most_few(_found_by_trigrams(long, held).values_list("pk", flat=True)))
+        return Condition(test, lambda: at_most_few(_may_hold(long).values_list("pk", flat=True)))
     return Condition(test, is_blind=True)
 
 
-def _found_by_trigrams(words: list[str], held: Q):
-    texts = SearchText.objects.filter(held)
+def _may_hold(words: list[str]) -> QuerySet[SearchText]:
+    """Return the texts that hold all trigrams of `words`, by the index: nearly always those that hold the words."""
     if connection.vendor != "sqlite":
-        return texts  # the planner finds the index in LIKE '%word%' by itself
-    # Each trigram of each word: the table knows which texts hold a trigram, not where.
+        held = Q()
+        for word in words:
+            held &= Q(text__contains=word)
+        return SearchText.objects.filter(held)
     trigrams = {word[start : start + TRIGRAM] for word in words for start in range(len(word) - TRIGRAM + 1)}
     match = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams))
-    return texts.filter(
-        run__in=RawSQL("SELECT rowid FROM runs_searchtext_fts WHERE runs_searchtext_fts MATCH %s", [match])
+    rows = RawSQL(
+        "SELECT rowid FROM runs_searchtext_fts WHERE runs_searchtext_fts MATCH %s LIMIT %s", [match, plan.FEW + 1]
     )
+    return SearchText.objects.filter(run__in=rows)

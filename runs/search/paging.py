@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.core import signing
-from django.db.models import DateTimeField, Model, QuerySet
+from django.db.models import DateTimeField, F, Model, QuerySet
+from django.db.models.lookups import Exact, GreaterThan, IsNull, LessThan
 
 from runs import limits
 from runs.errors import InvalidInput
+from runs.search.plan import Unindexed, is_narrowed
 
 Row = TypeVar("Row", bound=Model)
 
@@ -91,11 +93,13 @@ def _rows(queryset: QuerySet[Row], column: str, is_falling: bool, place: _Place 
     the equals, the rows beyond, the rows without a value. One condition with OR would
     read all equals again.
     """
-    found: list[Row] = []
+    keys: list[Any] = []
     for stretch in _stretches(queryset, column, is_falling, place):
-        if len(found) < count:
-            found += stretch[: count - len(found)]
-    return found
+        if len(keys) < count:
+            keys += stretch.values_list("pk", flat=True)[: count - len(keys)]
+    # The rows come by their keys: together with the tables that a list joins, planners sort everything.
+    rows = {row.pk: row for row in queryset.filter(pk__in=keys).order_by()} if keys else {}
+    return [rows[key] for key in keys if key in rows]
 
 
 def _stretches(queryset: QuerySet[Row], column: str, is_falling: bool, place: _Place | None) -> list[QuerySet[Row]]:
@@ -104,20 +108,22 @@ def _stretches(queryset: QuerySet[Row], column: str, is_falling: bool, place: _P
         goes_down = is_falling != is_back
         rest = queryset if place is None else queryset.filter(**{"id__lt" if goes_down else "id__gt": place.id})
         return [rest.order_by("-id" if goes_down else "id")]
+    # Few rows are sorted; an index would walk through all others in search of them.
+    key = Unindexed(F(column)) if is_narrowed(queryset) else F(column)
     # Of equals, the newest come first in a rising order and last in a falling one: one index serves both.
     goes_down = is_falling != is_back
-    keys = (f"-{column}", "id") if goes_down else (column, "-id")
     is_nullable = queryset.model._meta.get_field(column).null
-    valued = (queryset.filter(**{f"{column}__isnull": False}) if is_nullable else queryset).order_by(*keys)
+    valued = queryset.filter(IsNull(key, False)) if is_nullable else queryset
+    valued = valued.order_by(key.desc(), "id") if goes_down else valued.order_by(key.asc(), "-id")
     # Rows without a value are last in both directions, newest first.
-    empty = queryset.filter(**{f"{column}__isnull": True}).order_by("id" if is_back else "-id")
+    empty = queryset.filter(IsNull(key, True)).order_by("id" if is_back else "-id")
     if place is None:
         return [valued, empty] if is_nullable else [valued]
     if place.value is None:
         same = empty.filter(**{"id__gt" if is_back else "id__lt": place.id})
         return [same, valued] if is_back else [same]
-    equals = valued.filter(**{column: place.value, "id__gt" if goes_down else "id__lt": place.id})
-    beyond = valued.filter(**{f"{column}__lt" if goes_down else f"{column}__gt": place.value})
+    equals = valued.filter(Exact(key, place.value), **{"id__gt" if goes_down else "id__lt": place.id})
+    beyond = valued.filter((LessThan if goes_down else GreaterThan)(key, place.value))
     return [equals, beyond] if is_back or not is_nullable else [equals, beyond, empty]
 
 

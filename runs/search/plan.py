@@ -12,36 +12,41 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Func, Q, QuerySet
-from django.db.models.lookups import In
+from django.db import connections
+from django.db.models import BooleanField, Case, Exists, F, Func, Q, QuerySet, Value, When
+from django.db.models.expressions import Col
+from django.db.models.lookups import In, IsNull
 
 from runs.models.run import RunQuerySet
 
-# Where both ways cost about the same: at one match in a hundred of a million runs, a page of 50
-# is full after 5,000 tests.
-FEW = 5_000
-
+# Where both ways cost about the same: at two matches in a thousand, a page of 50 is full after
+# 25,000 tests, which read neighbors, while 2,000 finds are read from all over the table.
+FEW = 2_000
 # How far a walk goes for a condition that no index helps.
 FAR = 50_000
 
 Few = Callable[[], set[int] | None]
+Newest = Callable[[], int | None]
 
 
-def unknown() -> set[int] | None:
+def unknown() -> None:
     """Return None: there is no short way."""
-    return None
+    return
 
 
 @dataclass(frozen=True)
 class Condition:
     """`test` says by itself whether a run meets it. `few` returns the ids of all that can, or None if too many.
 
-    What is `blind` has no index at all: where nothing else narrows the search, it is
-    tested on the newest FAR runs of the list only.
+    `newest` is the greatest id of all that can, where a walk would otherwise pass many
+    runs before it finds the first; None if it need not be told. What `is_blind` has no
+    index at all: where nothing else narrows the search, it is tested on the newest FAR
+    runs of the list only.
     """
 
     test: Q
     few: Few = unknown
+    newest: Newest = unknown
     is_blind: bool = False
 
 
@@ -56,12 +61,18 @@ def all_of(conditions: Iterable[Condition]) -> Condition:
         found = (condition.few() for condition in conditions)
         return next((ids for ids in found if ids is not None), None)
 
-    return Condition(test, few, any(condition.is_blind for condition in conditions))
+    def newest() -> int | None:
+        found = [condition.newest() for condition in conditions]
+        return min((pk for pk in found if pk is not None), default=None)
+
+    return Condition(test, few, newest, any(condition.is_blind for condition in conditions))
 
 
 def any_of(conditions: Iterable[Condition]) -> Condition:
     """Return the condition that at least one of `conditions` is met: few only if each has few."""
     conditions = list(conditions)
+    if len(conditions) == 1:
+        return conditions[0]
     test = Q()
     for condition in conditions:
         test |= condition.test
@@ -75,7 +86,7 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
             union |= ids
         return union if len(union) <= FEW else None
 
-    return Condition(test, few, any(condition.is_blind for condition in conditions))
+    return Condition(test, few, is_blind=any(condition.is_blind for condition in conditions))
 
 
 def negation(condition: Condition) -> Condition:
@@ -92,8 +103,9 @@ def at_most_few(ids: QuerySet[Any, int]) -> set[int] | None:
 class Unindexed(Func):
     """A column, hidden from SQLite's choice of an index.
 
-    For `status IN (...)` it would fetch all matches by an index and sort them, where
-    walking the newest is a thousand times cheaper. PostgreSQL knows better by itself.
+    To spare itself a sort or to use a range, SQLite walks an index through everything,
+    where it could sort the few that there are or walk the newest. PostgreSQL knows the
+    sizes better by itself.
     """
 
     template = "%(expressions)s"
@@ -104,22 +116,55 @@ class Unindexed(Func):
         return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
-def is_one_of(column: str, values: Iterable[Any]) -> Q:
-    """Return the test that `column` is one of `values`, so that lists are walked newest first."""
+class Holds(Exists):
+    """EXISTS that is asked run by run: else PostgreSQL may read all tags first to answer for fifty runs."""
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        """Write the OFFSET by which PostgreSQL leaves a subquery as it is."""
+        return self.as_sql(compiler, connection, template="EXISTS(%(subquery)s OFFSET 0)")
+
+
+def is_one_of(column: str, values: Iterable[Any], *, by_index: bool = True) -> Q:
+    """Return the test that `column` is one of `values`, so that lists are walked newest first.
+
+    `by_index` says whether there is an index that finds the runs of one value newest first.
+    """
     values = list(values)
     if not values:
         return Q(pk__in=[])
-    if len(values) == 1:
+    if len(values) == 1 and by_index:
         return Q(**{column: values[0]})
-    return Q(In(Unindexed(F(column)), values))
+    hidden = Unindexed(F(column))
+    return Q(In(hidden, values)) & Q(IsNull(hidden, False))
 
 
-def narrow(queryset: RunQuerySet, condition: Condition) -> RunQuerySet:
-    """Return the rows of `queryset` that meet `condition`, by the shorter way."""
+def narrow(queryset: RunQuerySet, condition: Condition, *, far: int | None = None) -> RunQuerySet:
+    """Return the rows of `queryset` that meet `condition`, by the shorter way.
+
+    With `far`, a walk ends after so many of the newest runs of the list.
+    """
+    test = condition.test
+    if test and connections[queryset.db].vendor == "postgresql":
+        # A closed box: PostgreSQL guesses how many meet a test, too few as a rule, and then rather sorts
+        # or joins everything than walk. What it cannot look into it takes for frequent.
+        test = Q(Case(When(test, then=Value(True)), default=Value(False), output_field=BooleanField()))
     few = condition.few()
     if few is not None:
-        queryset = queryset.filter(pk__in=sorted(few))
-    elif condition.is_blind:
-        horizon = queryset.order_by("-pk").values_list("pk", flat=True)[FAR : FAR + 1].first()
+        return queryset.filter(pk__in=sorted(few)).filter(test)
+    newest = condition.newest()
+    if newest is not None:
+        queryset = queryset.filter(pk__lte=newest)
+    if far is None and condition.is_blind:
+        far = FAR
+    if far is not None:
+        horizon = queryset.order_by("-pk").values_list("pk", flat=True)[far : far + 1].first()
         queryset = queryset.filter(pk__gt=horizon or 0)
-    return queryset.filter(condition.test)
+    return queryset.filter(test)
+
+
+def is_narrowed(queryset: QuerySet[Any]) -> bool:
+    """Return whether `queryset` is already down to a few rows, named by their keys."""
+    return any(
+        isinstance(part, In) and isinstance(part.lhs, Col) and part.lhs.target.primary_key
+        for part in queryset.query.where.children
+    )

@@ -1,11 +1,10 @@
 """The experiments of a workspace: list, search, archive, restore."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -16,7 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 from runs import permissions, search
 from runs.actions import experiments
 from runs.errors import InvalidInput
-from runs.models import Experiment, Run, Workspace
+from runs.models import Experiment, Run
+from runs.search import experiments as experiment_search
 from runs.search import paging
 from runs.views import live, sorting, status_counts
 from runs.views.request import SignedInRequest, safe_next
@@ -49,7 +49,8 @@ def experiment_list(request: SignedInRequest, workspace_name: str) -> HttpRespon
     shown: QuerySet[Experiment] = held.archived() if shows_archived else held.active()
     problem: InvalidInput | None = None
     try:
-        shown = _find(shown, workspace, query, user=request.user, at=now)
+        runs = Run.objects.filter(workspace=workspace)
+        shown = experiment_search.apply(shown, query, runs=runs, user=request.user, at=now)
     except search.QuerySyntaxError as mistake:
         shown, problem = shown.none(), mistake
     page = paging.paginate(
@@ -117,15 +118,3 @@ def _change_ticked(request: SignedInRequest, workspace_name: str, change: Callab
     for experiment in ticked:
         change(experiment=experiment, by=request.user, at=timezone.now())
     return len(ticked)
-
-
-def _find(
-    held: QuerySet[Experiment], workspace: Workspace, query: str, *, user: Any, at: datetime
-) -> QuerySet[Experiment]:
-    """Return the experiments that are called so, or that have a run which `query` finds."""
-    if not query:
-        return held
-    runs = search.apply(Run.objects.filter(workspace=workspace), query, user=user, at=at)
-    own = Q(name__icontains=query) | Q(description__icontains=query)
-    # Exists, and not IN: one run of each experiment is enough, instead of all runs that are found.
-    return held.filter(own | Exists(runs.filter(experiment=OuterRef("pk"))))

@@ -3,18 +3,28 @@
 import pytest
 
 from runs import search
-from runs.models import Experiment
-from runs.search import experiments
+from runs.models import Experiment, Run
+from runs.search import experiments, index, plan
 from tests import factories
 
 
 @pytest.fixture
-def three(workspace):
-    factories.experiment(workspace, "churn-eu", description="Who leaves?", tags={"team": "Vision"})
+def three(workspace, owner):
+    churn = factories.experiment(workspace, "churn-eu", description="Who leaves?", tags={"team": "Vision"})
     factories.experiment(workspace, "sales", tags={"città": "Forlì"})
     factories.experiment(workspace, "100%")
+    run = factories.run(churn, by=owner, display_name="bert large")
+    index.refresh(run_ids=[run.pk])
 
 
+def found(text, user):
+    shown = experiments.apply(
+        Experiment.objects.order_by("name"), text, runs=Run.objects.all(), user=user, at=factories.NOON
+    )
+    return [experiment.name for experiment in shown]
+
+
+@pytest.mark.parametrize("few", [0, 2_000])
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -25,16 +35,21 @@ def three(workspace):
         ("forlì", ["sales"]),
         ("0%", ["100%"]),
         ("churn OR sales", ["churn-eu", "sales"]),
-        ("-s", ["100%"]),
-        ("(eu OR sales) -team", ["sales"]),
+        ("-s", ["100%", "churn-eu"]),
+        ("(eu OR sales) -team", ["churn-eu", "sales"]),
+        # By their runs.
+        ("bert", ["churn-eu"]),
+        ("status:queued", ["churn-eu"]),
+        ("status:failed", []),
+        ("submitter:me large", ["churn-eu"]),
     ],
 )
-def test_words_are_found_in_name_description_and_tags(text, names, three):
-    found = experiments.apply(Experiment.objects.order_by("name"), text)
+def test_experiments_are_found_by_their_own_texts_and_by_their_runs(text, names, few, three, owner, monkeypatch):
+    monkeypatch.setattr(plan, "FEW", few)
 
-    assert [experiment.name for experiment in found] == names
+    assert found(text, owner) == names
 
 
-def test_a_field_is_refused_with_its_position(three):
-    with pytest.raises(search.QuerySyntaxError, match="experiments have no field 'status' at 7"):
-        experiments.apply(Experiment.objects.all(), "churn status:failed")
+def test_a_mistake_is_pointed_at(three, owner):
+    with pytest.raises(search.QuerySyntaxError, match="unknown field 'stauts' at 7"):
+        found("churn stauts:failed", owner)

@@ -119,6 +119,7 @@ QUERIES = [
     ("type:script", "adam bert-large"),
     ("target:gpu-*", "bert-large"),
     ("target:none", "adam child"),
+    ("-target:gpu-compute", "adam child"),
     ("target!=none", "bert-large"),
     ("number:1", "adam bert-large"),
     ("number:>1", "child"),
