@@ -96,7 +96,7 @@ class LineIndex:
         if offset > self.counted_bytes:
             return None
         block = offset // BLOCK_BYTES
-        before = self._read(block * BLOCK_BYTES, offset - block * BLOCK_BYTES)
+        before = self.read(block * BLOCK_BYTES, offset - block * BLOCK_BYTES)
         return self._ended_before(block) + before.count(b"\n") + 1
 
     def offset_of(self, number: int) -> int | None:
@@ -107,7 +107,7 @@ class LineIndex:
         start = block * BLOCK_BYTES
         if start >= self.counted_bytes:
             return None
-        data, position = self._read(start, BLOCK_BYTES), -1
+        data, position = self.read(start, BLOCK_BYTES), -1
         for _ in range(number - 1 - self._ended_before(block)):
             position = data.find(b"\n", position + 1)
             if position < 0:
@@ -118,8 +118,9 @@ class LineIndex:
     def _ended_before(self, block: int) -> int:
         return self._ends[block - 1] if block else 0
 
-    def _read(self, offset: int, limit: int) -> bytes:
-        return logs.read_log(self._run_pk, self._name, offset=offset, limit=limit)
+    def read(self, offset: int, limit: int) -> bytes:
+        """Return up to `limit` bytes of the log; of one that is still to come there are none."""
+        return logs.read_log(self._run_pk, self._name, offset=offset, limit=limit) if self.size_bytes else b""
 
     def _path(self) -> Path:
         return paths.join(files.run_folder(self._run_pk) / "lines", self._name)
@@ -138,7 +139,7 @@ class LineIndex:
         known = len(self._ends)
         missing = self.size_bytes // BLOCK_BYTES - known
         for _ in range(min(missing, budget_bytes // BLOCK_BYTES)):
-            block = self._read(len(self._ends) * BLOCK_BYTES, BLOCK_BYTES)
+            block = self.read(len(self._ends) * BLOCK_BYTES, BLOCK_BYTES)
             self._ends.append(self._ended_before(len(self._ends)) + block.count(b"\n"))
         if len(self._ends) == known:
             return
@@ -155,13 +156,13 @@ class LineIndex:
 
 
 def window_from(run_pk: int, name: str, offset: int, *, index: LineIndex | None = None) -> Window:
-    """Return the lines from byte `offset` on, as many as a window takes. Raises FileNotFoundError.
+    """Return the lines from byte `offset` on, as many as a window takes; none of a log that is still to come.
 
     An offset within a line begins with the rest of that line.
     """
     index = index or LineIndex(run_pk, name)
     start = min(max(offset, 0), index.size_bytes)
-    data = logs.read_log(run_pk, name, offset=start, limit=min(WINDOW_BYTES, index.size_bytes - start))
+    data = index.read(start, min(WINDOW_BYTES, index.size_bytes - start))
     is_all = start + len(data) >= index.size_bytes
     if not is_all:
         data = data[: _whole(data)]
@@ -169,11 +170,11 @@ def window_from(run_pk: int, name: str, offset: int, *, index: LineIndex | None 
 
 
 def window_before(run_pk: int, name: str, offset: int, *, index: LineIndex | None = None) -> Window:
-    """Return the lines that end at byte `offset`, as many as a window takes. Raises FileNotFoundError."""
+    """Return the lines that end at byte `offset`, as many as a window takes; none of a log that is still to come."""
     index = index or LineIndex(run_pk, name)
     end = min(max(offset, 0), index.size_bytes)
     start = max(0, end - WINDOW_BYTES)
-    data = logs.read_log(run_pk, name, offset=start, limit=end - start)
+    data = index.read(start, end - start)
     if start:
         cut = data.find(b"\n") + 1
         # A line longer than a window: begin within it, but not within a character.
@@ -183,7 +184,7 @@ def window_before(run_pk: int, name: str, offset: int, *, index: LineIndex | Non
 
 
 def tail(run_pk: int, name: str, *, index: LineIndex | None = None) -> Window:
-    """Return the last lines of a log. Raises FileNotFoundError."""
+    """Return the last lines of a log; none of one that is still to come."""
     index = index or LineIndex(run_pk, name)
     return window_before(run_pk, name, index.size_bytes, index=index)
 
@@ -191,13 +192,13 @@ def tail(run_pk: int, name: str, *, index: LineIndex | None = None) -> Window:
 def read_before(run_pk: int, name: str, offset: int, limit: int) -> bytes:
     """Return up to `limit` bytes that end at `offset`: what a reader of the next line must know, such as its color."""
     start = max(0, offset - limit)
-    return logs.read_log(run_pk, name, offset=start, limit=offset - start)
+    return logs.read_log(run_pk, name, offset=start, limit=offset - start) if offset else b""
 
 
 def search(run_pk: int, name: str, words: str, *, start: int = 0, limit: int = 200) -> Found:
     """Return the lines from byte `start` on that hold `words`; letters of ASCII match in either case.
 
-    Stops after `limit` lines or a budget of bytes, and says where to go on. Raises FileNotFoundError.
+    Stops after `limit` lines or a budget of bytes, and says where to go on.
     """
     needle = words.encode().lower()
     index = LineIndex(run_pk, name, budget_bytes=SEARCH_BUDGET_BYTES)

@@ -55,16 +55,28 @@ def list_files(run: Run) -> list[File]:
     logs = {stored.path: File(stored.path, stored.size_bytes, True) for stored in storage.list_logs(run.pk)}
     rows = Artifact.objects.filter(run=run).order_by("path").values_list("path", "size_bytes")
     files = {path: File(path, size, False) for path, size in rows[: run_tree.SHOWN_FILES]} | logs
+    if path := _log_to_come(run):
+        files.setdefault(path, File(path, 0, True))
     return sorted(files.values(), key=lambda file: file.path)
 
 
 def find(run: Run, path: str) -> File | None:
     """Return the run's file `path`, or None. Raises BadPath."""
     storage.check_path(path)
-    if any(stored.path == path for stored in storage.list_logs(run.pk)):
+    if path == _log_to_come(run) or any(stored.path == path for stored in storage.list_logs(run.pk)):
         return File(path, storage.log_size(run.pk, path), True)
     size = Artifact.objects.filter(run=run, path=path).values_list("size_bytes", flat=True).first()
     return None if size is None else File(path, size, False)
+
+
+def standard_log(run: Run) -> str:
+    """Return the name of the log of what the script prints, of the latest attempt."""
+    return storage.attempt_path(run.attempt_number, STANDARD_LOG)
+
+
+def _log_to_come(run: Run) -> str:
+    """Return the log that a run on a worker has or will have: its page waits for the first line. Else empty."""
+    return standard_log(run) if run.compute_target_id is not None and not run.is_terminal else ""
 
 
 def picture_type(path: str, beginning: bytes) -> str:

@@ -43,7 +43,7 @@ def run_outputs(request: SignedInRequest, run_id: str) -> HttpResponse:
     run = permissions.get_run(request.user, run_id)
 
     files = run_files.list_files(run)
-    path = request.GET.get("path") or _first(files)
+    path = request.GET.get("path") or _first(run, files)
     file = next((file for file in files if file.path == path), None) or (run_files.find(run, path) if path else None)
     if file is None and request.GET.get("path"):
         raise Http404
@@ -213,11 +213,11 @@ def _around(text: str, words: str) -> tuple[str, str, str]:
     return text[:position], text[position : position + len(words)], text[position + len(words) :]
 
 
-def _first(files: list[run_files.File]) -> str:
+def _first(run: Run, files: list[run_files.File]) -> str:
     """Return the file to show at first: the script's own words, else whatever there is."""
     paths = [file.path for file in files]
-    if run_files.STANDARD_LOG in paths:
-        return run_files.STANDARD_LOG
+    if run_files.standard_log(run) in paths:
+        return run_files.standard_log(run)
     return next((path for path in paths if not path.startswith("system_logs/")), next(iter(paths), ""))
 
 

@@ -47,9 +47,9 @@ def test_an_empty_log_has_no_lines():
     assert lines.window_from(1, LOG, 0).lines == []
 
 
-def test_a_log_that_is_not_there_is_not_found():
-    with pytest.raises(FileNotFoundError):
-        lines.tail(1, LOG)
+def test_a_log_that_is_still_to_come_has_no_lines():
+    assert lines.tail(1, LOG).lines == []
+    assert lines.window_from(1, LOG, 0).lines == []
 
 
 def test_the_tail_of_a_long_log_ends_at_its_last_line():

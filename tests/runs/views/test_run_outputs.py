@@ -1,6 +1,7 @@
 """The Outputs + logs tab: windows, line links, search, tail, previews and downloads."""
 
 import io
+import re
 
 import pytest
 from django.urls import reverse
@@ -243,3 +244,14 @@ def test_a_great_log_opens_before_its_lines_are_counted_and_then_counts_them(cli
     assert text_of(first)[-1] == "line 20000"
     assert counted["HX-Refresh"] == "true"
     assert second.context["lines"][-1].number == 20_000
+
+
+def test_the_log_of_a_run_that_waits_is_there_before_its_first_line(client_for, team_mate, experiment, local):
+    run = factories.run(experiment, by=team_mate, compute_target=local)
+    client = client_for(team_mate)
+
+    page = client.get(reverse("run_outputs", args=[run.run_id])).content.decode()
+
+    assert "Nothing was written yet." in page
+    tail = re.search(r'id="log-end" hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert client.get(tail, headers=POLL).status_code == 204
