@@ -1,5 +1,6 @@
 """An attempt: one numbered try at a run, owned by one supervisor process."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -13,12 +14,20 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
     """Attempts, by whether they hold a slot."""
 
     def live(self) -> Self:
-        """Return those that have not ended: each holds a slot of its compute target."""
+        """Return those that have not ended."""
         return self.filter(ended_at__isnull=True)
+
+    def lending(self, *, at: datetime) -> Self:
+        """Return the live ones that lend their slot at `at`: they wait for a run below their own."""
+        return self.live().filter(lent_until__gt=at)
+
+    def holding(self, *, at: datetime) -> Self:
+        """Return the live ones that hold a slot of their compute target at `at`."""
+        return self.live().filter(Q(lent_until__isnull=True) | Q(lent_until__lte=at))
 
 
 class Attempt(models.Model):
-    """One try. While `ended_at` is null it holds a slot of its compute target."""
+    """One try. While `ended_at` is null it holds a slot of its compute target, unless it lends it."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="attempts")
     number = models.PositiveIntegerField()
@@ -38,6 +47,10 @@ class Attempt(models.Model):
     lease_until = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+
+    # Its script waits for a run below its own and needs no slot until then, see docs/adr/0007.
+    lent_until = models.DateTimeField(null=True, blank=True)
+    waits_for = models.ForeignKey(Run, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
 
     # How it went: the last signal that was sent, what the script answered, how long the stop took.
     stop_signal = models.PositiveSmallIntegerField(null=True, blank=True)

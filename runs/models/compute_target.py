@@ -14,6 +14,7 @@ from runs import limits
 _is_name = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Expected letters, digits, dots, dashes and underscores, a letter or digit first."
 )
+_is_user = RegexValidator(r"^[a-z_][a-z0-9_.-]*\Z", "Expected the name of a user of the worker's system.")
 
 
 class ComputeTargetQuerySet(models.QuerySet["ComputeTarget"]):
@@ -31,6 +32,8 @@ class ComputeTarget(models.Model):
     description = models.TextField(blank=True, default="")
     slots = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
     is_enabled = models.BooleanField(default=True)
+    # Whether a run that asks for conda packages or Docker is refused, or goes on without them and a warning.
+    refuses_conda_and_docker = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     # Limits of each run; null is none.
@@ -39,6 +42,8 @@ class ComputeTarget(models.Model):
     process_count = models.PositiveIntegerField(null=True, blank=True)
     cpu_seconds = models.PositiveBigIntegerField(null=True, blank=True)
     file_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    # The user of the worker's system as whom scripts run; empty is the worker's own. Needs a worker of root's.
+    run_as = models.CharField(max_length=32, blank=True, default="", validators=[_is_user])
 
     objects = ComputeTargetQuerySet.as_manager()
 
@@ -74,6 +79,8 @@ class Worker(models.Model):
     targets = models.JSONField(default=list)
     # The strongest way to kill a process tree that works on its host, see execution.process.
     kill_tier = models.CharField(max_length=32, blank=True, default="")
+    # Why it starts nothing now, in a sentence; empty while it does.
+    refusal = models.CharField(max_length=255, blank=True, default="")
     # Whether hints reach it; without them it polls.
     has_broker = models.BooleanField(default=False)
 

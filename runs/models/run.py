@@ -122,6 +122,11 @@ class Run(models.Model):
     # An interpreter on the worker's machine; empty is the worker's own.
     interpreter_path = models.CharField(max_length=limits.ARTIFACT_PATH_LENGTH, blank=True, default="")
     max_run_duration_seconds = models.PositiveBigIntegerField(null=True, blank=True)
+    # Limits of each of its processes; null is that of the compute target, and of the two the lower one holds.
+    memory_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    process_count = models.PositiveIntegerField(null=True, blank=True)
+    cpu_seconds = models.PositiveBigIntegerField(null=True, blank=True)
+    file_bytes = models.PositiveBigIntegerField(null=True, blank=True)
 
     # Its place in line, and how often it may be tried.
     priority = models.SmallIntegerField(default=0)
@@ -188,10 +193,11 @@ class Run(models.Model):
             models.Index(
                 fields=["resubmitted_from"], condition=Q(resubmitted_from__isnull=False), name="run_resubmissions"
             ),
-            # The claim: the next queued run of a compute target.
+            # The claim: the next queued run of each submitter at a compute target.
             models.Index(
                 F("compute_target"),
                 F("priority").desc(),
+                F("submitted_by"),
                 F("id"),
                 condition=Q(status="Queued"),
                 name="run_next_in_line",
