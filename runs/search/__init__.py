@@ -13,13 +13,15 @@ from runs.search.grammar import QuerySyntaxError
 __all__ = ["QuerySyntaxError", "apply", "names_field"]
 
 
-def apply(queryset: RunQuerySet, text: str, *, user: Any, at: datetime) -> RunQuerySet:
-    """Return the runs of `queryset` that the query `text` finds; an empty one finds all that are not archived.
+def apply(queryset: RunQuerySet, *texts: str, user: Any, at: datetime) -> RunQuerySet:
+    """Return the runs of `queryset` that every one of the queries finds; an empty one finds all that are not archived.
 
     `queryset` says in which list to search: filter it by workspace or experiment first.
     Raises QuerySyntaxError.
     """
-    return filters.apply(queryset, grammar.parse(text), user=user, at=at)
+    trees = tuple(grammar.parse(text) for text in texts)
+    tree = trees[0] if len(trees) == 1 else nodes.And(trees)
+    return filters.apply(queryset, tree, user=user, at=at)
 
 
 def names_field(text: str, name: str) -> bool:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from runs import permissions, search
+from runs import permissions
 from runs.actions import experiments
 from runs.errors import NotFound
 from runs.models import Experiment, Run, Workspace
@@ -33,10 +33,8 @@ def experiment_detail(
 
     now = timezone.now()
     runs = Run.objects.filter(experiment=experiment)
-    if tile:
-        # By the search, which knows the short way to a status that few runs have.
-        runs = search.apply(runs, tile_query(tile), user=request.user, at=now)
-    table = run_table.build(request, runs, at=now)
+    # By the search, which knows the short way to a status that few runs have.
+    table = run_table.build(request, runs, at=now, narrowed_by=tile_query(tile) if tile else "")
     counts = status_counts.of_experiments([experiment], with_children=table.has_children)[experiment.pk]
     active_targets = status_counts.active_targets(Run.objects.filter(experiment=experiment))
 

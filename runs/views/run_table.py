@@ -19,7 +19,7 @@ from runs.views.sorting import Column
 ROWS_PER_PAGE = 50
 
 
-# As in the 2020 studio; issue 5 lets everybody choose.
+# As in the 2020 studio.
 COLUMNS = [
     Column("number", _("Run"), "number"),
     Column("run_id", _("Run ID")),
@@ -85,8 +85,8 @@ class RunTable:
         return padded[:position], padded[position:end], padded[end:]
 
 
-def build(request: SignedInRequest, runs: RunQuerySet, *, at: datetime) -> RunTable:
-    """Return the page of `runs` that the address asks for.
+def build(request: SignedInRequest, runs: RunQuerySet, *, at: datetime, narrowed_by: str = "") -> RunTable:
+    """Return the page of `runs` that the address asks for; of those only that the query `narrowed_by` finds.
 
     Parameters: q (the search language), order, cursor, children=1, mine=1. A query with a
     mistake finds nothing and says why. Raises InvalidInput for an order or a cursor that
@@ -106,9 +106,8 @@ def build(request: SignedInRequest, runs: RunQuerySet, *, at: datetime) -> RunTa
         # Who asks for a parent wants to see children.
         if not has_children and not search.names_field(query, "parent"):
             runs = runs.top_level()
-        if is_mine:
-            runs = search.apply(runs, "submitter:me", user=request.user, at=at)
-        found = search.apply(runs, query, user=request.user, at=at)
+        mine = "submitter:me" if is_mine else ""
+        found = search.apply(runs, query, narrowed_by, mine, user=request.user, at=at)
     except search.QuerySyntaxError as problem:
         return RunTable(runs=[], problem=problem, **asked)
     page = paging.paginate(

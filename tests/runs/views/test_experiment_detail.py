@@ -168,3 +168,12 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client_for, team_mate
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_archived_runs_are_found_behind_a_tile_and_among_ones_own(client_for, team_mate, experiment, noon):
+    run = factories.run(experiment, by=team_mate, status=RunStatus.FAILED, archived_at=noon)
+    address = reverse("experiment_tile", args=[experiment.workspace.name, experiment.name, "failed"])
+
+    page = client_for(team_mate).get(address, {"q": "is:archived", "mine": "1"}).content.decode()
+
+    assert run.run_id in page
