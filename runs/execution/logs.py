@@ -3,6 +3,7 @@
 The pipe is drained always and at once: neither a full disk nor a full log may stop a script.
 """
 
+import math
 import os
 import select
 import threading
@@ -16,6 +17,8 @@ from stat import S_ISREG
 from runs import storage
 
 BLOCK_BYTES = 65536
+# A pipe holds one block; somebody who could not be killed may go on filling it.
+_PIPES = 16
 _ERROR_BYTES = 16384
 _ERROR_LINES = 20
 _FOLLOW_SECONDS = 0.5
@@ -34,6 +37,13 @@ class LogWriter:
         self._offset = storage.log_size(run_pk, name)
         self._passed_bytes = 0
         self._refused_bytes = 0
+        # The end of an announcement for which there was no room.
+        self._owed = b""
+
+    @property
+    def lost_bytes(self) -> int:
+        """Return how much was lost that the log itself does not announce yet."""
+        return self._refused_bytes
 
     def write(self, data: bytes) -> None:
         """Take `data` in. Never raises for a disk that is full: what is lost is counted and announced."""
@@ -44,9 +54,13 @@ class LogWriter:
             self._pass(data[room:])
 
     def close(self) -> None:
-        """Append what was held back: the gap, and the tail after it."""
-        if not self._passed_bytes:
-            return
+        """Append what was held back: the gap, and the tail after it; what a full disk swallowed last."""
+        if self._passed_bytes:
+            self._append_tail()
+        if self._refused_bytes or self._owed:
+            self._append(b"")
+
+    def _append_tail(self) -> None:
         kept = min(self._passed_bytes, self._tail_bytes)
         self._append(f"\n[studio: {self._passed_bytes - kept} bytes are left out here]\n".encode())
         with suppress(FileNotFoundError), self._overflow.open("rb") as ring:
@@ -81,19 +95,23 @@ class LogWriter:
             self._refused_bytes += len(data)
 
     def _append(self, data: bytes) -> None:
-        notice = b""
+        words = self._owed
         if self._refused_bytes:
-            notice = f"\n[studio: {self._refused_bytes} bytes were lost: no room on the disk]\n".encode()
+            words += f"\n[studio: {self._refused_bytes} bytes were lost: no room on the disk]\n".encode()
         try:
-            self._offset = storage.append_log(self._run_pk, self._name, notice + data, offset=self._offset)
-            self._refused_bytes = 0
+            self._offset = storage.append_log(self._run_pk, self._name, words + data, offset=self._offset)
+            self._owed, self._refused_bytes = b"", 0
         except OSError:
-            # Some of it may have found room.
+            # Some of it may have found room; words that were begun are finished later.
+            written = 0
             with suppress(OSError):
-                size = storage.log_size(self._run_pk, self._name)
-                data = data[max(0, size - self._offset - len(notice)) :]
-                self._offset = size
-            self._refused_bytes += len(data)
+                written = storage.log_size(self._run_pk, self._name) - self._offset
+                self._offset += written
+            if written > len(self._owed):
+                self._owed, self._refused_bytes = words[written:], 0
+            else:
+                self._owed = self._owed[written:]
+            self._refused_bytes += len(data[max(0, written - len(words)) :])
 
 
 class SystemLog:
@@ -132,28 +150,44 @@ class Pump(threading.Thread):
         poll.register(self._pipe, select.POLLIN)
         next_look = time.monotonic() + _FOLLOW_SECONDS
         while self._deadline is None or time.monotonic() < self._deadline:
-            if poll.poll(50 if self._deadline else _FOLLOW_SECONDS * 1000):
-                try:
-                    data = os.read(self._pipe, BLOCK_BYTES)
-                except BlockingIOError:
-                    continue
-                if not data:
-                    break
-                self._remember(data)
-                self._writer.write(data)
+            if poll.poll(50 if self._deadline else _FOLLOW_SECONDS * 1000) and self._take_in() == 0:
+                break
             if self._follower and time.monotonic() > next_look:
                 self._follower.look()
                 next_look = time.monotonic() + _FOLLOW_SECONDS
+        else:
+            # All of that time may have passed while this process was stopped: what the pipe holds counts.
+            for _ in range(_PIPES):
+                if not self._take_in():
+                    break
+
+    def _take_in(self) -> int | None:
+        """Take one block from the pipe; return its size, 0 when the last writer is gone, None if nothing is there."""
+        try:
+            data = os.read(self._pipe, BLOCK_BYTES)
+        except BlockingIOError:
+            return None
+        if data:
+            self._remember(data)
+            self._writer.write(data)
+        return len(data)
 
     def finish(self, *, timeout_seconds: float) -> None:
         """Take what is still in the pipe, stop, and complete the logs. The writers should be dead by now."""
         self.is_finished = True
         self._deadline = time.monotonic() + timeout_seconds
-        self.join(timeout_seconds + 5)
+        # Second by second: time that passes while this process is stopped is no time for the thread to end.
+        for _ in range(math.ceil(timeout_seconds) + 5):
+            self.join(1)
         self._writer.close()
         if self._follower:
             self._follower.look(to_the_end=True)
             self._follower.close()
+
+    @property
+    def lost_bytes(self) -> int:
+        """Return how much output a full disk swallowed without a word in the log."""
+        return self._writer.lost_bytes
 
     def last_words(self) -> str:
         """Return what the script said last: its traceback if it ended with one, else its last lines."""

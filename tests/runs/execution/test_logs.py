@@ -166,3 +166,62 @@ def test_bytes_that_are_no_text_are_kept_and_the_error_shows_what_can_be_shown(s
 
     assert site.log(run) == b"\xff\x00\xed\xa0\x80 no newline"
     assert ended.error.endswith(" no newline")
+
+
+def test_what_a_full_disk_swallowed_last_is_announced_at_the_end(folder, monkeypatch):
+    log = writer(folder)
+    append = storage.append_log
+    log.write(b"first\n")
+
+    monkeypatch.setattr(storage, "append_log", _no_room)
+    log.write(b"second\n")
+    lost_bytes = log.lost_bytes
+    monkeypatch.setattr(storage, "append_log", append)
+    log.close()
+
+    assert lost_bytes == 7
+    assert stored() == b"first\n\n[studio: 7 bytes were lost: no room on the disk]\n"
+    assert log.lost_bytes == 0
+
+
+def test_an_announcement_for_which_there_was_half_the_room_is_finished_later(folder, monkeypatch):
+    log = writer(folder)
+    append = storage.append_log
+    log.write(b"first\n")
+
+    monkeypatch.setattr(storage, "append_log", _no_room)
+    log.write(b"second\n")
+    monkeypatch.setattr(storage, "append_log", _room_for(append, 10))
+    log.write(b"third\n")
+    monkeypatch.setattr(storage, "append_log", append)
+    log.close()
+
+    assert stored() == (
+        b"first\n\n[studio: 7 bytes were lost: no room on the disk]\n"
+        b"\n[studio: 6 bytes were lost: no room on the disk]\n"
+    )
+
+
+def test_what_the_pipe_holds_counts_though_the_time_for_it_is_over(folder):
+    read_end, write_end = os.pipe()
+    pump = Pump(read_end, writer(folder))
+    os.write(write_end, b"said before the freeze\n")
+
+    pump._deadline = time.monotonic() - 60
+    pump.start()
+    pump.finish(timeout_seconds=0)
+    os.close(write_end)
+
+    assert stored() == b"said before the freeze\n"
+
+
+def _no_room(*_, **__):
+    raise OSError(28, "No space left on device")
+
+
+def _room_for(append, size):
+    def append_a_little(run_pk, name, data, *, offset):
+        append(run_pk, name, data[:size], offset=offset)
+        raise OSError(28, "No space left on device")
+
+    return append_a_little
