@@ -2,13 +2,14 @@
 
 import itertools
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from runs import lifecycle
 from runs.models import (
+    Attempt,
     ComputeTarget,
     Experiment,
     Membership,
@@ -108,3 +109,17 @@ def snapshot(workspace: Workspace, digest: str = "", *, at: datetime = NOON, **f
     defaults: dict[str, Any] = {"size_bytes": 100, "file_count": 1}
     digest = digest or uuid.uuid4().hex * 2
     return Snapshot.objects.create(workspace=workspace, digest=digest, created_at=at, **{**defaults, **fields})
+
+
+def attempt(run: Run, *, at: datetime = NOON, **fields: Any) -> Attempt:
+    """A live attempt at `run`, its latest one."""
+    defaults: dict[str, Any] = {
+        "number": run.attempt_number or 1,
+        "compute_target": run.compute_target,
+        "host": "host1",
+        "boot_id": "boot1",
+        "cookie": "cookie",
+        "claimed_at": at,
+        "lease_until": at + timedelta(seconds=15),
+    }
+    return Attempt.objects.create(run=run, **{**defaults, **fields})

@@ -56,6 +56,13 @@ OPERATIONS = {
     "POST /runs/{run_id}/properties": ("/runs/{script}/properties", {"properties": {"a": "b"}}, WRITES, 200),
     "POST /runs/{run_id}/params": ("/runs/{script}/params", {"params": {"a": 1}}, WRITES, 200),
     "POST /runs/{run_id}/heartbeat": ("/runs/{script}/heartbeat", {}, (204, 204, 403, 404, 404), 204),
+    "POST /runs/{run_id}/waiting": (
+        "/runs/{script}/waiting",
+        {"waits_for": "interactive", "seconds": 5},
+        (403, 403, 403, 404, 404),
+        200,
+    ),
+    "DELETE /runs/{run_id}/waiting": ("/runs/{script}/waiting", {}, (403, 403, 403, 404, 404), 204),
     "POST /runs/{run_id}/complete": ("/runs/{interactive}/complete", {}, WRITES, 200),
     "POST /runs/{run_id}/fail": ("/runs/{script}/fail", {}, WRITES, 200),
     "POST /runs/{run_id}/cancel": ("/runs/{script}/cancel", {}, WRITES, 200),
@@ -92,7 +99,7 @@ def runs(experiment, owner, workspace, local, noon, settings, tmp_path, code):
         attempt_number=1,
     )
     below = {"by": owner, "parent": script, "run_type": RunType.INTERACTIVE}
-    interactive = factories.run(experiment, status=RunStatus.RUNNING, **below)
+    interactive = factories.run(experiment, status=RunStatus.RUNNING, run_id="interactive", **below)
     ended = factories.run(experiment, status=RunStatus.COMPLETED, **below)
     recording.log_metrics(run=script, points=[recording.Point("loss", value=1)], at=noon)
     recording.save_artifact(run=script, path="outputs/x", chunks=[b"1"], at=noon)

@@ -91,6 +91,12 @@ class RunsOut(Schema):
     items: list[RunOut]
 
 
+class WaitingOut(Schema):
+    """Until when a slot is lent; null where nothing is lent: the other run has ended, or no worker runs this one."""
+
+    lent_until_utc: str | None
+
+
 class EventOut(Schema):
     """One change of a run's status."""
 

@@ -27,6 +27,12 @@ class RunTokenRefused(PermissionDenied):
 
 @dataclass(frozen=True)
 class Caller:
+class NotTheScript(PermissionDenied):
+    """Only the script of a run, with the run's own token, may say this."""
+
+    code = "not_the_script"
+
+
     """The user of a request and the token that it came with.
 
     The token of a run (`own_run`) acts for its submitter, and reaches less: it reads the
@@ -76,6 +82,13 @@ class Caller:
 
     def parent(self, run_id: str) -> Run | None:
         """Return the run that is to get a child, or None if `run_id` is empty. A run's token must name one."""
+    def own_script(self, run_id: str) -> Run:
+        """Return the run `run_id` if this is its script that asks. Raises NotFound, PermissionDenied or NotTheScript."""
+        run = self.run_to_change(run_id)
+        if self.own_run is None or self.own_run.pk != run.pk:
+            raise NotTheScript
+        return run
+
         if not run_id and self.own_run is None:
             return None
         if not run_id:

@@ -7,6 +7,7 @@ from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 from runs import limits
+from runs.actions import lending
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -100,6 +101,13 @@ class Properties(Body):
     """Properties to add."""
 
     properties: dict[str, Scalar]
+class Waiting(Body):
+    """For which run below its own a script waits, and until how many seconds from now it says so."""
+
+    waits_for: str
+    seconds: float = Field(gt=0, le=lending.LONGEST_SECONDS)
+
+
 
 
 class Params(Body):

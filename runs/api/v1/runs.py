@@ -14,13 +14,14 @@ from runs.actions import (
     completion,
     describing,
     experiments,
+    lending,
     recording,
     snapshots,
     submission,
     tagging,
 )
 from runs.api.v1 import auth, bodies
-from runs.api.v1.answers import REFUSALS, EventOut, Page, Refusal, RunOut, RunsOut
+from runs.api.v1.answers import REFUSALS, EventOut, Page, Refusal, RunOut, RunsOut, WaitingOut
 from runs.errors import InvalidInput
 from runs.models import Run, RunEvent
 from runs.models.run import RunQuerySet
@@ -133,6 +134,31 @@ def beat(request: HttpRequest, run_id: str) -> Status:
     run = auth.caller(request).run_to_change(run_id)
 
     completion.heartbeat(run=run, at=timezone.now())
+
+    return Status(204, None)
+
+
+@router.post(_ONE + "/waiting", response={200: WaitingOut, REFUSALS: Refusal})
+def wait_below(request: HttpRequest, run_id: str, body: bodies.Waiting) -> shapes.Document:
+    """Say, as the script of a run, that it only waits for a run below its own: its slot is lent meanwhile.
+
+    Say it again before the time is over; `DELETE` says that the waiting is.
+    """
+    caller = auth.caller(request)
+    run = caller.own_script(run_id)
+    waits_for = caller.run(body.waits_for, field="waits_for")
+
+    lent_until = lending.lend_slot(run=run, waits_for=waits_for, seconds=body.seconds, at=timezone.now())
+
+    return {"lent_until_utc": shapes.instant(lent_until)}
+
+
+@router.delete(_ONE + "/waiting", response={204: None, REFUSALS: Refusal})
+def go_on(request: HttpRequest, run_id: str) -> Status:
+    """Say, as the script of a run, that it no longer waits: it holds its slot again."""
+    run = auth.caller(request).own_script(run_id)
+
+    lending.take_back_slot(run=run)
 
     return Status(204, None)
 

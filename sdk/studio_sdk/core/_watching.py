@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, TextIO
 
 from studio_sdk.exceptions import ActivityFailedException, ExperimentExecutionException, ServiceException
+from studio_sdk.lending import LentSlot
 from studio_sdk.transport import Client, quote_path
 
 if TYPE_CHECKING:
@@ -81,9 +82,11 @@ class RunWatching:
 
     def _wait(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        while self.get_status() not in _TERMINAL:  # type: ignore[attr-defined]
-            time.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_PAUSE_SECONDS)
+        with LentSlot(self._id) as slot:
+            while self.get_status() not in _TERMINAL:  # type: ignore[attr-defined]
+                slot.renew()
+                time.sleep(pause)
+                pause = min(pause * 1.3, _LONGEST_PAUSE_SECONDS)
 
     def _stream(self, out: TextIO, *, summary: bool = True) -> None:
         """Print the log until the run has ended, between a heading and a summary."""
@@ -96,11 +99,17 @@ class RunWatching:
 
     def _follow(self, out: TextIO) -> None:
         """Print the log from its first byte to its last, as it grows."""
+        with LentSlot(self._id) as slot:
+            self._follow_while(slot, out)
+
+    def _follow_while(self, slot: LentSlot, out: TextIO) -> None:
         offset = 0
         pause = _FIRST_PAUSE_SECONDS
         while True:
             # The status first: what is printed before the end is read after it was seen.
             has_ended = self.get_status() in _TERMINAL  # type: ignore[attr-defined]
+            if not has_ended:
+                slot.renew()
             data = self._read_log(MAIN_LOG, offset, _WINDOW_BYTES)
             # Half a character waits for its other half.
             whole = len(data) - _cut_off(data)

@@ -15,8 +15,8 @@ from tests import factories
 
 @pytest.fixture
 def queue(experiment, owner, local):
-    def queue(**fields):
-        return factories.run(experiment, by=owner, compute_target=local, **fields)
+    def queue(by=owner, **fields):
+        return factories.run(experiment, by=by, **{"compute_target": local, **fields})
 
     return queue
 
@@ -85,11 +85,78 @@ def test_looking_for_work_costs_the_same_however_long_the_line(queue, local, noo
         assert claim.claim_next(compute_target_id=local.pk, at=noon) is None
 
 
-def test_the_next_in_line_is_found_through_its_index(queue, local, noon):
+def test_who_holds_the_fewest_slots_goes_first_then_the_oldest(queue, local, noon, team_mate):
+    local.slots = 5
+    local.save(update_fields=["slots"])
+    mine = [queue() for _ in range(3)]
+    theirs = [queue(by=team_mate) for _ in range(2)]
+
+    won = [claim.claim_next(compute_target_id=local.pk, at=noon).run for _ in range(5)]
+
+    assert won == [mine[0], theirs[0], mine[1], theirs[1], mine[2]]
+
+
+def test_priority_goes_before_fairness_and_what_may_not_start_yet_waits(queue, local, noon, team_mate):
+    local.slots = 4
+    local.save(update_fields=["slots"])
+    first = queue(priority=5)
+    queue(not_before=noon + timedelta(hours=1), priority=7, by=team_mate)
+    queue(not_before=noon + timedelta(hours=1), by=team_mate)
+    second, third = queue(priority=5), queue(by=team_mate)
+
+    won = [claim.claim_next(compute_target_id=local.pk, at=noon) for _ in range(4)]
+
+    assert [attempt and attempt.run for attempt in won] == [first, second, third, None]
+
+
+def test_slots_on_other_targets_and_ended_attempts_do_not_count_against_a_submitter(queue, local, noon, team_mate):
+    other = factories.compute_target("other", slots=4)
+    for _ in range(3):
+        queue(compute_target=other)
+        claim.claim_next(compute_target_id=other.pk, at=noon)
     queue()
-    if connection.vendor == "sqlite":
-        plan = claim.waiting(local.pk, noon)[:1].explain()
-        assert "run_next_in_line" in plan
+    Attempt.objects.filter(pk=claim.claim_next(compute_target_id=local.pk, at=noon).pk).update(ended_at=noon)
+    mine, theirs = queue(), queue(by=team_mate)
+
+    won = [claim.claim_next(compute_target_id=local.pk, at=noon).run for _ in range(2)]
+
+    assert won == [mine, theirs]
+
+
+def test_a_lent_slot_is_free_and_goes_to_the_run_that_is_waited_for(queue, local, noon):
+    ComputeTarget.objects.update(slots=1)
+    parent = queue()
+    held = claim.claim_next(compute_target_id=local.pk, at=noon)
+    queue()
+    child = queue(parent=parent)
+    assert claim.claim_next(compute_target_id=local.pk, at=noon) is None
+
+    Attempt.objects.filter(pk=held.pk).update(lent_until=noon + timedelta(seconds=60), waits_for=child)
+
+    assert claim.claim_next(compute_target_id=local.pk, at=noon).run == child
+    assert claim.claim_next(compute_target_id=local.pk, at=noon) is None
+
+
+def test_a_slot_is_held_again_when_the_time_that_it_was_lent_for_is_over(queue, local, noon):
+    ComputeTarget.objects.update(slots=1)
+    parent = queue()
+    held = claim.claim_next(compute_target_id=local.pk, at=noon)
+    child = queue(parent=parent)
+    Attempt.objects.filter(pk=held.pk).update(lent_until=noon, waits_for=child)
+
+    assert claim.claim_next(compute_target_id=local.pk, at=noon) is None
+
+
+@pytest.mark.sqlite
+def test_every_step_to_the_next_in_line_goes_through_an_index(queue, local, noon):
+    queue()
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {claim._NEXT_IN_LINE}", {"target": local.pk, "at": str(noon), "limit": 10})
+        plan = [row[3] for row in cursor.fetchall()]
+
+    assert [step for step in plan if " runs_" in step and "USING" not in step] == []
+    assert sum("run_next_in_line" in step for step in plan) >= 3
 
 
 @pytest.mark.slow
