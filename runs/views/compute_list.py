@@ -1,6 +1,7 @@
 """The compute targets: slots, what runs and waits on them, and the workers that serve them."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db.models import Count
 from django.http import HttpResponse
@@ -21,12 +22,19 @@ class TargetRow:
     queued_count: int = 0
     runs: list[Run] = field(default_factory=list)
     hidden_count: int = 0
+    # Of the runs, those whose scripts only wait: their slots are free meanwhile.
+    lent_count: int = 0
     workers: list[Worker] = field(default_factory=list)
 
     @property
     def running_count(self) -> int:
-        """Return how many slots are taken."""
+        """Return how many runs run, those that lend their slots included."""
         return len(self.runs) + self.hidden_count
+
+    @property
+    def busy_count(self) -> int:
+        """Return how many slots are taken."""
+        return self.running_count - self.lent_count
 
     @property
     def is_unserved(self) -> bool:
@@ -51,7 +59,7 @@ def compute_list(request: SignedInRequest) -> HttpResponse:
     queued = Run.objects.filter(status=RunStatus.QUEUED, compute_target__isnull=False)
     for name, count in queued.values_list("compute_target__name").annotate(Count("pk")):
         rows[name].queued_count = count
-    _add_current_runs(request, rows)
+    _add_current_runs(request, rows, timezone.now())
 
     version = live.version_of(
         [
@@ -62,10 +70,11 @@ def compute_list(request: SignedInRequest) -> HttpResponse:
                 row.queued_count,
                 [(r.pk, r.status) for r in row.runs],
                 row.hidden_count,
+                row.lent_count,
             )
             for row in rows.values()
         ],
-        [(worker.pk, worker.heartbeat_at, worker.has_broker) for worker in workers],
+        [(worker.pk, worker.heartbeat_at, worker.has_broker, worker.refusal) for worker in workers],
     )
     context = {
         "nav": "compute",
@@ -78,12 +87,15 @@ def compute_list(request: SignedInRequest) -> HttpResponse:
     return live.respond(request, "compute/compute_list.html", context, fragment="targets", version=version)
 
 
-def _add_current_runs(request: SignedInRequest, rows: dict[str, TargetRow]) -> None:
+def _add_current_runs(request: SignedInRequest, rows: dict[str, TargetRow], at: datetime) -> None:
     own = set(Workspace.objects.visible_to(request.user).values_list("pk", flat=True))
     # By target and without an order or a join: so the index of live attempts serves, however many have ended.
     targets = {row.target.pk: row for row in rows.values()}
-    held = Attempt.objects.live().filter(compute_target__in=targets).values_list("compute_target_id", "run_id")
-    target_of = {run_id: targets[target_id] for target_id, run_id in held}
+    held = Attempt.objects.live().filter(compute_target__in=targets)
+    target_of = {}
+    for target_id, run_id, lent_until in held.values_list("compute_target_id", "run_id", "lent_until"):
+        target_of[run_id] = targets[target_id]
+        targets[target_id].lent_count += lent_until is not None and lent_until > at
     for run in Run.objects.filter(pk__in=target_of).select_related("experiment", "workspace").order_by("pk"):
         if run.workspace_id in own:
             target_of[run.pk].runs.append(run)

@@ -42,6 +42,22 @@ def test_a_target_shows_slots_current_runs_queue_and_workers(client_for, team_ma
     assert b"cannot reach the broker" not in page.content
 
 
+def test_a_run_that_waits_for_its_children_runs_and_takes_no_slot(client_for, team_mate, running):
+    Attempt.objects.update(lent_until=timezone.now() + timedelta(seconds=60))
+
+    page = client_for(team_mate).get(ADDRESS)
+
+    [row] = page.context["rows"]
+    assert (row.running_count, row.busy_count) == (1, 0)
+    assert b"Waiting for child runs" in page.content
+
+
+def test_a_worker_that_starts_nothing_says_why(client_for, team_mate, local):
+    factories.worker(at=timezone.now(), refusal="The disk of host1 is full.")
+
+    assert b"The disk of host1 is full." in client_for(team_mate).get(ADDRESS).content
+
+
 def test_a_target_without_a_worker_says_how_to_start_one(client_for, team_mate, local):
     page = client_for(team_mate).get(ADDRESS)
 

@@ -41,6 +41,43 @@ def test_priority_goes_first(experiment, team_mate, local, run, noon):
     assert run_waiting.sentence(run, at=noon).startswith("3rd in line")
 
 
+def test_who_holds_fewer_slots_goes_first(experiment, team_mate, owner, local, run, noon):
+    factories.worker(at=noon)
+    busy = factories.run(experiment, by=team_mate, compute_target=local, status=RunStatus.RUNNING, attempt_number=1)
+    factories.attempt(busy)
+    newest = factories.run(experiment, by=owner, compute_target=local)
+
+    assert run_waiting.sentence(newest, at=noon) == "Next in line on local: 1 of 2 slots busy."
+    assert run_waiting.sentence(run, at=noon).startswith("3rd in line")
+
+
+def test_what_a_slot_is_lent_for_goes_first_and_the_lent_slot_is_not_busy(experiment, team_mate, local, run, noon):
+    factories.worker(at=noon)
+    parent = factories.run(experiment, by=team_mate, compute_target=local, status=RunStatus.RUNNING, attempt_number=1)
+    child = factories.run(experiment, by=team_mate, compute_target=local, parent=parent)
+    factories.attempt(parent, lent_until=noon + timedelta(seconds=60), waits_for=child)
+
+    assert run_waiting.sentence(child, at=noon) == "Next in line on local: 0 of 2 slots busy."
+    assert run_waiting.sentence(run, at=noon).startswith("3rd in line")
+
+
+def test_who_waits_for_a_child_says_so(experiment, team_mate, local, noon):
+    parent = factories.run(experiment, by=team_mate, compute_target=local, status=RunStatus.RUNNING, attempt_number=1)
+    child = factories.run(experiment, by=team_mate, parent=parent, display_name="fold 3")
+    factories.attempt(parent, lent_until=noon + timedelta(seconds=60), waits_for=child)
+
+    assert (
+        run_waiting.sentence(parent, at=noon) == "It waits for its child fold 3 and lends its slot on local meanwhile."
+    )
+    assert run_waiting.sentence(parent, at=noon + timedelta(seconds=60)) == ""
+
+
+def test_a_worker_that_starts_nothing_says_why(run, noon):
+    factories.worker(at=noon, refusal="The disk of host1 is full.")
+
+    assert run_waiting.sentence(run, at=noon) == "No worker starts it now. The disk of host1 is full."
+
+
 def test_a_disabled_target(run, local, noon):
     local.is_enabled = False
     run.compute_target = local
