@@ -180,6 +180,7 @@ def compute_target_document(target: ComputeTarget, *, running: int, queued: int,
         "cpu_seconds": target.cpu_seconds,
         "file_bytes": target.file_bytes,
     }
+        "run_as": target.run_as,
 
 
 def worker_document(worker: Worker, *, is_alive: bool) -> Document:
@@ -193,6 +194,7 @@ def worker_document(worker: Worker, *, is_alive: bool) -> Document:
         "is_alive": is_alive,
         "has_broker": worker.has_broker,
         "started_utc": instant(worker.started_at),
+        "refusal": worker.refusal,
         "heartbeat_utc": instant(worker.heartbeat_at),
         "stopped_utc": instant(worker.stopped_at),
     }
@@ -240,6 +242,10 @@ def _run_document(run: Run, ids: Mapping[int, str]) -> Document:
         "duration_seconds": run.duration_seconds,
         "max_run_duration_seconds": run.max_run_duration_seconds,
         "priority": run.priority,
+        "memory_bytes": run.memory_bytes,
+        "process_count": run.process_count,
+        "cpu_seconds": run.cpu_seconds,
+        "file_bytes": run.file_bytes,
         "not_before_utc": instant(run.not_before),
         "max_retries": run.max_retries,
         "retries_lost_workers": run.retries_lost_workers,

@@ -16,6 +16,14 @@ _LONGEST_ENVIRONMENT = 512 * 1024  # with the arguments it must fit into what th
 _LONGEST_ARGUMENTS = 1024 * 1024
 _REQUIREMENTS = 1_000
 _REQUIREMENT_LENGTH = 2_000
+# The lowest and the highest that each limit may be set to. Less memory starts no interpreter.
+_LIMITS = {
+    "max_run_duration_seconds": (1, limits.RUN_DURATION_SECONDS),
+    "memory_bytes": (2**24, 2**62),
+    "process_count": (1, 2**31 - 1),
+    "cpu_seconds": (1, limits.RUN_DURATION_SECONDS),
+    "file_bytes": (1, 2**62),
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,11 @@ class ScriptRunConfig:
     description: str = ""
 
     max_run_duration_seconds: int | None = None
+    # Of each process; of these and those of the compute target the lower ones hold.
+    memory_bytes: int | None = None
+    process_count: int | None = None
+    cpu_seconds: int | None = None
+    file_bytes: int | None = None
     priority: int = 0
     not_before: datetime | None = None
     max_retries: int = 0
@@ -56,9 +69,10 @@ def check(config: ScriptRunConfig, *, members: Collection[str] | None) -> None:
     checks.text(config.interpreter_path, field="interpreter_path", limit=limits.ARTIFACT_PATH_LENGTH)
     checks.text(config.display_name, field="display_name", limit=limits.DISPLAY_NAME_LENGTH)
     checks.text(config.description, field="description", limit=limits.DESCRIPTION_LENGTH)
-    duration = config.max_run_duration_seconds
-    if duration is not None:
-        _check_range(duration, field="max_run_duration_seconds", lowest=1, highest=limits.RUN_DURATION_SECONDS)
+    for name, (lowest, highest) in _LIMITS.items():
+        value = getattr(config, name)
+        if value is not None:
+            _check_range(value, field=name, lowest=lowest, highest=highest)
     _check_range(config.priority, field="priority", lowest=-limits.PRIORITY, highest=limits.PRIORITY)
     _check_range(config.max_retries, field="max_retries", lowest=0, highest=100)
 

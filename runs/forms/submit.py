@@ -13,6 +13,8 @@ from runs.actions import examples
 from runs.models import ComputeTarget
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?")
+_SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd]\s*)+")
 
 
@@ -32,6 +34,36 @@ class FilesField(forms.FileField):
         if not data:
             return []
         return [super(FilesField, self).clean(file, initial) for file in data]
+
+
+class DurationField(forms.CharField):
+    """A duration as people type it, as whole seconds, at least one."""
+
+    def clean(self, value: Any) -> int | None:
+        """Return the seconds; none for an empty field."""
+        text = super().clean(value).strip().lower()
+        if not text:
+            return None
+        if text.isascii() and text.isdigit():
+            text += "s"
+        if not _DURATION.fullmatch(text):
+            raise forms.ValidationError(_("Expected a duration such as 90s, 30m, 2h 30m or 1d."))
+        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+        return max(1, round(sum(float(amount) * _UNITS[unit] for amount, unit in parts)))
+
+
+class SizeField(forms.CharField):
+    """A size as people type it, as bytes."""
+
+    def clean(self, value: Any) -> int | None:
+        """Return the bytes; none for an empty field."""
+        text = super().clean(value).strip().lower()
+        if not text:
+            return None
+        found = _SIZE.fullmatch(text)
+        if not found:
+            raise forms.ValidationError(_("Expected a size such as 500 MB or 2 GB."))
+        return round(float(found[1]) * _SIZES[found[2]])
 
 
 class SubmitForm(forms.Form):
@@ -100,12 +132,46 @@ class SubmitForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=gettext_lazy("Markdown."),
     )
-    max_run_duration_seconds = forms.CharField(
+    max_run_duration_seconds = DurationField(
         label=gettext_lazy("Maximum duration"),
         required=False,
         max_length=40,
         help_text=gettext_lazy("Such as 90s, 30m, 2h 30m or 1d. The run is stopped then. Empty: no limit."),
     )
+    priority = forms.IntegerField(
+        label=gettext_lazy("Priority"),
+        required=False,
+        min_value=-limits.PRIORITY,
+        max_value=limits.PRIORITY,
+        help_text=gettext_lazy("The greatest goes first; 0 is the usual one."),
+    )
+    not_before = forms.DateTimeField(
+        label=gettext_lazy("Not before"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=gettext_lazy("It waits in line until then."),
+    )
+    max_retries = forms.IntegerField(
+        label=gettext_lazy("Retries"),
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text=gettext_lazy("How often it is tried again if the script fails."),
+    )
+    retries_lost_workers = forms.BooleanField(
+        label=gettext_lazy("Also try again if its worker is lost"),
+        required=False,
+        help_text=gettext_lazy("For a script that may run twice: nobody can see what a lost machine still does."),
+    )
+    memory_bytes = SizeField(
+        label=gettext_lazy("Memory"),
+        required=False,
+        max_length=40,
+        help_text=gettext_lazy("Of each of its processes, such as 8 GB. Empty: the limit of the compute target."),
+    )
+    process_count = forms.IntegerField(label=gettext_lazy("Processes"), required=False, min_value=1)
+    cpu_seconds = DurationField(label=gettext_lazy("Processor time of a process"), required=False, max_length=40)
+    file_bytes = SizeField(label=gettext_lazy("Size of a file it writes"), required=False, max_length=40)
     idempotency_key = forms.CharField(required=False, max_length=128, widget=forms.HiddenInput)
     kept_upload = forms.CharField(required=False, max_length=500, widget=forms.HiddenInput)
 
@@ -147,18 +213,6 @@ class SubmitForm(forms.Form):
                 raise forms.ValidationError(_("“%s” has no key.") % line[:100])
             tags[key.strip()] = value.strip() if equals else None
         return tags
-
-    def clean_max_run_duration_seconds(self) -> int | None:
-        """Return the seconds, at least one."""
-        text = self.cleaned_data["max_run_duration_seconds"].strip().lower()
-        if not text:
-            return None
-        if text.isascii() and text.isdigit():
-            text += "s"
-        if not _DURATION.fullmatch(text):
-            raise forms.ValidationError(_("Expected a duration such as 90s, 30m, 2h 30m or 1d."))
-        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-        return max(1, round(sum(float(amount) * _UNITS[unit] for amount, unit in parts)))
 
 
 def _lines(text: str) -> list[str]:

@@ -4,6 +4,7 @@ import shlex
 import signal
 
 from django.http import HttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -57,6 +58,7 @@ def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
         "stop_signal": _signal_name(attempts[0].stop_signal) if attempts else "",
         "resubmitted_from": run.resubmitted_from,
         "requirements": run.requirements if isinstance(run.requirements, str) else "\n".join(run.requirements or []),
+        "limits": _limits(run),
     }
     return live.respond(request, "run/run_detail.html", context, fragment="run-details", version=version)
 
@@ -67,6 +69,23 @@ def _command_line(run: Run) -> str:
 
 
 def _signal_name(number: int | None) -> str:
+def _reported_error(run: Run) -> str:
+    """Return what the script said went wrong though it ran on. A failed run shows its error as such."""
+    is_tried_again = run.status in UNCLAIMED  # then it is what ended the attempt before
+    return "" if run.status == RunStatus.FAILED or run.fails_when_stopped or is_tried_again else run.error
+
+
+def _limits(run: Run) -> list[tuple[str, str]]:
+    """Return the limits of the run's own, with what they limit, in words."""
+    limits = [
+        (_("Memory of a process"), run.memory_bytes and filesizeformat(run.memory_bytes)),
+        (_("Processes"), run.process_count and str(run.process_count)),
+        (_("Processor time of a process"), run.cpu_seconds and f"{run.cpu_seconds} s"),
+        (_("Size of a file"), run.file_bytes and filesizeformat(run.file_bytes)),
+    ]
+    return [(name, limit) for name, limit in limits if limit]
+
+
     """Return `SIGTERM` for 15; a number that this machine does not know stays a number."""
     if not number:
         return ""

@@ -23,6 +23,9 @@ _LISTED_EXPERIMENTS = 200
 # Of several Python files, the first of these is what is meant.
 _LIKELY_SCRIPTS = ("main.py", "train.py", "run.py", "__main__.py")
 _REQUIREMENTS = "requirements.txt"
+# What few need, folded away.
+_LINE_FIELDS = ("priority", "not_before", "max_retries", "retries_lost_workers")
+_LIMIT_FIELDS = ("memory_bytes", "process_count", "cpu_seconds", "file_bytes")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -62,6 +65,14 @@ def _submit(request: SignedInRequest, workspace: Workspace, fields: dict[str, An
         display_name=fields["display_name"],
         description=fields["description"],
         max_run_duration_seconds=fields["max_run_duration_seconds"],
+        memory_bytes=fields["memory_bytes"],
+        process_count=fields["process_count"],
+        cpu_seconds=fields["cpu_seconds"],
+        file_bytes=fields["file_bytes"],
+        priority=fields["priority"] or 0,
+        not_before=fields["not_before"],
+        max_retries=fields["max_retries"] or 0,
+        retries_lost_workers=fields["retries_lost_workers"],
     )
     experiment = experiments.get_or_create(
         workspace=workspace, name=fields["experiment"].strip(), by=request.user, at=at
@@ -174,5 +185,9 @@ def _page(
         "examples": examples.list_examples(),
         "kept_files": snapshots.list_members(snapshot) if snapshot else [],
         "can_contribute": can_contribute,
+        "line_fields": [form[name] for name in _LINE_FIELDS],
+        "limit_fields": [form[name] for name in _LIMIT_FIELDS],
+        # What has an error must be seen.
+        "is_line_open": any(form[name].value() or name in form.errors for name in (*_LINE_FIELDS, *_LIMIT_FIELDS)),
     }
     return render(request, "run/run_submit.html", context, status=422 if form.is_bound else 200)

@@ -218,3 +218,27 @@ def test_a_script_that_is_not_there_is_refused_here(experiment):
 def test_a_pipeline_is_not_submitted_and_the_alternative_is_named(experiment):
     with pytest.raises(NotAvailable, match="submit_child"):
         experiment.submit(object())
+
+
+def test_place_in_line_retries_and_limits_reach_the_server_and_a_file(experiment, folder, row):
+    (folder / "train.py").write_text("pass")
+    config = RunConfiguration()
+    config.priority, config.max_retries, config.retries_lost_workers = 5, 2, True
+    config.not_before = "2099-01-02T03:04:05+00:00"
+    config.memory_bytes, config.process_count, config.cpu_seconds, config.file_bytes = 2**30, 10, 60, 1000
+    config.save(folder, "patient")
+    loaded = RunConfiguration.load(folder, "patient")
+
+    run = row(experiment.submit(ScriptRunConfig(source_directory=".", script="train.py", run_config=loaded)))
+
+    assert (run.priority, run.max_retries, run.retries_lost_workers) == (5, 2, True)
+    assert run.not_before.isoformat() == "2099-01-02T03:04:05+00:00"
+    assert (run.memory_bytes, run.process_count, run.cpu_seconds, run.file_bytes) == (2**30, 10, 60, 1000)
+
+
+def test_a_time_that_is_none_is_refused():
+    config = RunConfiguration()
+    config.not_before = "tomorrow"
+
+    with pytest.raises(UserErrorException, match="not_before is 'tomorrow'"):
+        ScriptRunConfig(source_directory=".", script="train.py", run_config=config)._body()

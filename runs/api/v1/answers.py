@@ -72,6 +72,10 @@ class RunOut(Schema):
     archived_utc: Instant | None
     duration_seconds: float | None
     max_run_duration_seconds: int | None
+    memory_bytes: int | None
+    process_count: int | None
+    cpu_seconds: int | None
+    file_bytes: int | None
     priority: int
     not_before_utc: Instant | None
     max_retries: int
@@ -213,6 +217,7 @@ class ComputeTargetOut(Schema):
     cpu_seconds: int | None
     file_bytes: int | None
 
+    run_as: str
 
 class WorkerOut(Schema):
     """A worker process."""
@@ -225,6 +230,7 @@ class WorkerOut(Schema):
     is_alive: bool
     has_broker: bool
     started_utc: Instant
+    refusal: str
     heartbeat_utc: Instant
     stopped_utc: Instant | None
 

@@ -53,6 +53,10 @@ class Submission(Body):
     display_name: str = ""
     description: str = ""
     max_run_duration_seconds: Small | None = None
+    memory_bytes: Step | None = Field(default=None, description="Of each process, as the three that follow.")
+    process_count: Small | None = None
+    cpu_seconds: Small | None = None
+    file_bytes: Step | None = None
     parent_run_id: str = ""
     run_id: str = ""
     priority: Small = 0

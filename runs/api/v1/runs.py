@@ -322,3 +322,7 @@ def _described(body: bodies.Children) -> list[dict[str, object]]:
     if body.tags is not None:
         return [{"tags": tags} for tags in body.tags]
     return [{"tags": {"azureml.batch_child_number": str(number)}} for number in range(body.count or 0)]
+        memory_bytes=config.memory_bytes,
+        process_count=config.process_count,
+        cpu_seconds=config.cpu_seconds,
+        file_bytes=config.file_bytes,

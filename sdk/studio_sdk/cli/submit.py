@@ -46,7 +46,22 @@ def submit_script(
         Optional[Path], typer.Option("-d", "--conda-dependencies", help="A conda file in place of the configuration's.")
     ] = None,
     target: Annotated[
-        Optional[str], typer.Option("--target", "--ct", help="The compute target in place of the configuration's.")
+        Optional[str],
+        typer.Option(
+            "--target",
+            "--ct",
+            help="The compute target in place of the configuration's.",
+            autocompletion=completion.targets,
+        ),
+    ] = None,
+    priority: Annotated[
+        Optional[int], typer.Option("--priority", help="Its place in line: the greatest goes first, 0 is the usual.")
+    ] = None,
+    max_retries: Annotated[
+        Optional[int], typer.Option("--max-retries", help="How often it is tried again if the script fails.")
+    ] = None,
+    not_before: Annotated[
+        Optional[str], typer.Option("--not-before", help="It waits in line until then, as in 2026-11-23T18:00.")
     ] = None,
     cancel_on_exit: Annotated[
         bool, typer.Option("--cancel-on-exit", help="Cancel the run if this command is interrupted or terminated.")
@@ -73,6 +88,9 @@ def submit_script(
     config = RunConfiguration.load(folder, configuration) if configuration else RunConfiguration()
     if target:
         config.target = target
+    for name, value in (("priority", priority), ("max_retries", max_retries), ("not_before", not_before)):
+        if value is not None:
+            setattr(config, name, value)
     if conda_dependencies:
         config.environment.python.conda_dependencies = CondaDependencies(conda_dependencies)
     name, arguments = (script[0], script[1:]) if script else (config.script, None)

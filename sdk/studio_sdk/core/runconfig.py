@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -40,6 +41,19 @@ class DockerConfiguration(Section):
         self.shm_size = shm_size
 
 
+# How a configuration file names what decides about a run's place in line, its retries and limits.
+_LINE = {
+    "priority": "priority",
+    "max_retries": "maxRetries",
+    "retries_lost_workers": "retriesLostWorkers",
+    "not_before": "notBefore",
+    "memory_bytes": "memoryBytes",
+    "process_count": "processCount",
+    "cpu_seconds": "cpuSeconds",
+    "file_bytes": "fileBytes",
+}
+
+
 class RunConfiguration:
     """Where and how a script is run.
 
@@ -69,6 +83,15 @@ class RunConfiguration:
         self.node_count = 1
         self.max_run_duration_seconds: Optional[int] = None
         self.priority: Optional[int] = None
+        # Retries after a failure, and whether a lost worker is one; not to be started before a time.
+        self.max_retries: Optional[int] = None
+        self.retries_lost_workers: Optional[bool] = None
+        self.not_before: Union[str, datetime, None] = None
+        # Limits of each process.
+        self.memory_bytes: Optional[int] = None
+        self.process_count: Optional[int] = None
+        self.cpu_seconds: Optional[int] = None
+        self.file_bytes: Optional[int] = None
         self.environment = Environment("project_environment")
         self.environment_variables: dict[str, str] = {}
         self.history = HistoryConfiguration()
@@ -137,7 +160,8 @@ class RunConfiguration:
         config.target = known.pop("target", None) or "local"
         config.node_count = known.pop("nodeCount", None) or 1
         config.max_run_duration_seconds = known.pop("maxRunDurationSeconds", None)
-        config.priority = known.pop("priority", None)
+        for name, key in _LINE.items():
+            setattr(config, name, known.pop(key, None))
         root = folder.parent if folder.name in (FOLDER, "aml_config") else folder
         config.environment = Environment._from_dict(known.pop("environment", None), root)
         config.environment_variables = {
@@ -158,13 +182,20 @@ class RunConfiguration:
             "communicator": self.communicator,
             "maxRunDurationSeconds": self.max_run_duration_seconds,
             "nodeCount": self.node_count,
-            "priority": self.priority,
+            **self._line(),
             "environment": self.environment._as_dict(),
             "environmentVariables": dict(self.environment_variables),
             "history": self.history._as_dict(),
             "docker": self.docker._as_dict(),
             **self._unknown,
         }
+
+    def _line(self) -> dict[str, Any]:
+        line = {key: getattr(self, name) for name, key in _LINE.items()}
+        if isinstance(self.not_before, datetime):
+            line["notBefore"] = self.not_before.astimezone().isoformat()
+        # What Azure ML's files do not have is left out where it is not set.
+        return {key: value for key, value in line.items() if value is not None or key == "priority"}
 
     def _copy(self) -> RunConfiguration:
         return copy.deepcopy(self)

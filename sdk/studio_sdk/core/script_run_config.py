@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -98,8 +99,13 @@ class ScriptRunConfig:
             body["arguments"] = _words(self.arguments, "arguments")
         if config.max_run_duration_seconds:
             body["max_run_duration_seconds"] = int(config.max_run_duration_seconds)
-        if config.priority is not None:
-            body["priority"] = int(config.priority)
+        for name in ("priority", "max_retries", "memory_bytes", "process_count", "cpu_seconds", "file_bytes"):
+            if getattr(config, name) is not None:
+                body[name] = int(getattr(config, name))
+        if config.retries_lost_workers is not None:
+            body["retries_lost_workers"] = bool(config.retries_lost_workers)
+        if config.not_before is not None:
+            body["not_before"] = _instant(config.not_before)
         if python.interpreter_path not in (None, "", "python", "python3"):
             body["interpreter_path"] = str(python.interpreter_path)
         elif not python.user_managed_dependencies and python.conda_dependencies is not None:
@@ -107,6 +113,15 @@ class ScriptRunConfig:
             if packages:
                 body["requirements"] = [*python.conda_dependencies.pip_options, *packages]
         return body
+
+
+def _instant(value: Union[str, datetime]) -> str:
+    """Return a time with its zone, which is this machine's where none is said. Raises UserErrorException."""
+    try:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError:
+        raise UserErrorException(f"not_before is {value!r}; expected a time such as 2026-11-23T18:00.") from None
+    return at.astimezone().isoformat()
 
 
 def _surroundings(

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -45,6 +46,14 @@ def test_a_script_becomes_a_queued_run_with_all_that_was_typed(client_for, team_
             display_name="Try",
             description="*first*",
             max_run_duration_seconds="1h 30m",
+            priority="5",
+            not_before="2099-01-02T03:04",
+            max_retries="2",
+            retries_lost_workers="on",
+            memory_bytes="1.5 GB",
+            process_count="10",
+            cpu_seconds="2m",
+            file_bytes="500k",
         ),
     )
 
@@ -56,6 +65,37 @@ def test_a_script_becomes_a_queued_run_with_all_that_was_typed(client_for, team_
     assert run.environment_variables == {"A": "1", "B": "x=y"}
     assert dict(run.tags.values_list("key", "value")) == {"quality": "fantastic run", "keep": None}
     assert (run.display_name, run.description, run.max_run_duration_seconds) == ("Try", "*first*", 5400)
+    assert (run.priority, run.max_retries, run.retries_lost_workers) == (5, 2, True)
+    assert run.not_before == datetime(2099, 1, 2, 3, 4, tzinfo=UTC)
+    assert (run.memory_bytes, run.process_count, run.cpu_seconds, run.file_bytes) == (1610612736, 10, 120, 512000)
+
+
+def test_what_is_not_typed_is_the_usual(client_for, team_mate, address):
+    client_for(team_mate).post(address, fields())
+
+    run = Run.objects.get()
+    assert (run.priority, run.not_before, run.max_retries, run.retries_lost_workers) == (0, None, 0, False)
+    assert (run.memory_bytes, run.process_count, run.cpu_seconds, run.file_bytes) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("memory_bytes", "much", "Expected a size such as 500 MB"),
+        ("memory_bytes", "1k", "expected 16,777,216 to"),
+        ("cpu_seconds", "soon", "Expected a duration"),
+        ("priority", "5000", "less than or equal to 1000"),
+        ("process_count", "0", "greater than or equal to 1"),
+        ("not_before", "tomorrow", "Enter a valid date/time."),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused_beside_its_open_field(client_for, team_mate, address, name, text, said):
+    answer = client_for(team_mate).post(address, fields(**{name: text}))
+
+    assert answer.status_code == 422
+    assert any(said in error for error in answer.context["form"].errors[name])
+    assert answer.context["is_line_open"]
+    assert not Run.objects.exists()
 
 
 def test_several_files_take_their_requirements_along(client_for, team_mate, address):
