@@ -51,6 +51,14 @@ def integer(name: str, *, default: int, minimum: int = 0) -> int:
     return int(parsed)
 
 
+def choice(name: str, choices: tuple[str, ...], *, default: str) -> str:
+    """Return the variable `name`, which is one of `choices`."""
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}; expected one of {', '.join(choices)}.")
+    return value
+
+
 def words(name: str, *, default: str = "") -> list[str]:
     """Return the variable `name`, a comma-separated list, as its parts."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

@@ -23,6 +23,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 STUDIO_HOME = Path(env.text("STUDIO_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
 # The address at which scripts and other machines reach the web server.
 STUDIO_URL = env.text("STUDIO_URL", "http://127.0.0.1:8000").rstrip("/")
+# Where this machine finds the bytes of runs: in STUDIO_HOME (`files`), or, on a worker that shares no
+# disk with the web server, at STUDIO_URL (`http`).
+STUDIO_STORAGE = env.choice("STUDIO_STORAGE", ("files", "http"), default="files")
 
 # --- Security ---------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from runs.models import ApiToken, Attempt, Run, SignInLink
 
 # Marks a leaked secret as ours, for people and for scanners.
 _PREFIX = "stu_"
+# That of a worker opens other doors, and is told apart by this alone: it is part of what is hashed.
+_WORKER_PREFIX = "stw_"
 _PREFIX_LENGTH = len(_PREFIX) + 6
 # What a script still has to say when it has ended: the rest of its metrics.
 _AFTER_ATTEMPT = timedelta(minutes=5)
@@ -59,6 +61,21 @@ def create_run_token(*, run: Run, attempt_number: int, at: datetime) -> tuple[Ap
     return token, secret
 
 
+def create_worker_token(*, run: Run, attempt_number: int, at: datetime) -> tuple[ApiToken, str]:
+    """Make the token with which the worker of a live attempt stores its bytes, and which opens nothing else."""
+    secret = _new_secret(_WORKER_PREFIX)
+    token = ApiToken.objects.create(
+        user_id=run.submitted_by_id,
+        run=run,
+        attempt_number=attempt_number,
+        name="worker",
+        prefix=secret[:_PREFIX_LENGTH],
+        digest=_digest(secret),
+        created_at=at,
+    )
+    return token, secret
+
+
 def revoke(*, token: ApiToken, at: datetime) -> None:
     """Make `token` useless from now on. Revoking it again changes nothing."""
     if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at):
@@ -84,6 +101,22 @@ def authenticate(secret: str, *, at: datetime) -> ApiToken | None:
     return token
 
 
+def authenticate_worker(secret: str, *, at: datetime) -> ApiToken | None:
+    """Return the token whose secret this is, with its run and snapshot, or None if it is none of a worker.
+
+    Raises StaleAttempt for that of an attempt that has ended or was replaced.
+    """
+    if not secret.startswith(_WORKER_PREFIX):
+        return None
+    token = ApiToken.objects.select_related("run__snapshot").filter(digest=_digest(secret)).first()
+    if token is None or token.run is None or token.attempt_number is None or token.revoked_at:
+        return None
+    is_live = Attempt.objects.live().filter(run=token.run, number=token.attempt_number).exists()
+    if not is_live or token.run.attempt_number != token.attempt_number:
+        raise StaleAttempt
+    return token
+
+
 def create_sign_in_link(*, user: User, at: datetime) -> str:
     """Make a link that signs `user` in once, within a day; return its secret."""
     secret = secrets.token_urlsafe(32)
@@ -100,8 +133,8 @@ def redeem_sign_in_link(secret: str, *, at: datetime) -> User | None:
     return link.user if won else None
 
 
-def _new_secret() -> str:
-    return _PREFIX + secrets.token_urlsafe(32)
+def _new_secret(prefix: str = _PREFIX) -> str:
+    return prefix + secrets.token_urlsafe(32)
 
 
 def _digest(secret: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from runs import lifecycle
-from runs.execution import host, outcome, outputs, settle
+from runs.execution import delivery, host, outcome, outputs, settle
 from runs.execution.logs import SystemLog
 from runs.execution.outcome import Outcome, Retry
 from runs.models import Attempt, Run
@@ -17,7 +17,7 @@ from runs.status import CLAIMED, RunStatus
 
 
 class Persist(Protocol):
-    """How to insist: call it, and again while the database is away."""
+    """How to insist: call it, and again while the database or the bytes' server is away."""
 
     def __call__(self, tell: Callable[[], Any]) -> Any:
         """Return what `tell` returns."""
@@ -27,6 +27,7 @@ def finish(attempt: Attempt, ended: Outcome, *, persist: Persist) -> None:
     """Collect the outputs and settle the attempt; then nothing of it is left on this machine. Safe to call again."""
     words = SystemLog(attempt.run_id, attempt.number)
     folder = host.work_folder(attempt)
+    persist(lambda: delivery.sign_in(attempt))
     if ended.started_at:
         if ended.retry is not Retry.LOST:
             persist(lambda: _say_finalizing(attempt, ended))
@@ -34,9 +35,12 @@ def finish(attempt: Attempt, ended: Outcome, *, persist: Persist) -> None:
             lambda: outputs.collect(run=attempt.run, folder=folder / "code" / "outputs", at=host.now(), say=words.say)
         )
         words.say(f"Collected {count} files of outputs.")
+    # Before the rows say that it is over: nothing is taken from an attempt that has ended.
+    persist(lambda: delivery.deliver(attempt))
     actor = "reaper" if ended.retry is Retry.LOST else "supervisor"
     persist(lambda: settle.settle(attempt, ended, at=host.now(), actor=actor))
     outcome.forget(attempt.pk)
+    delivery.sign_out(attempt)
     shutil.rmtree(folder, ignore_errors=True)
 
 

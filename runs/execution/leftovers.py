@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from django.db import InterfaceError, OperationalError
 
+from runs import storage
 from runs.execution import finish, host, kernel, outcome
 from runs.models import Attempt
 from runs.status import CLAIMED
@@ -82,7 +83,7 @@ def _settle_spooled() -> int:
             if ended is None or is_supervised(attempt):
                 continue
             kill_attempt(attempt)
-            with suppress(OperationalError, InterfaceError):  # the next round tries again
+            with suppress(OperationalError, InterfaceError, storage.Unreachable):  # the next round tries again
                 finish.finish(attempt, ended, persist=lambda tell: tell())
                 count += 1
         else:

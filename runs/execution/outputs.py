@@ -8,7 +8,7 @@ from stat import S_ISREG
 
 from django.db import DataError
 
-from runs import limits
+from runs import limits, storage
 from runs.actions import recording
 from runs.errors import RunsError
 from runs.models import Run
@@ -20,7 +20,7 @@ def collect(*, run: Run, folder: Path, at: datetime, say: Callable[[str], None])
     """Store each regular file below `folder` as `outputs/...`; return how many. Collecting again changes nothing.
 
     What cannot be taken is said and left out: links that lead out of the folder, devices,
-    pipes, names that no path may have, files over the limits.
+    pipes, names that no path may have, files over the limits. Raises storage.Unreachable.
     """
     count = 0
     root = folder.resolve()
@@ -57,6 +57,8 @@ def _store(run: Run, path: Path, root: Path, name: str, at: datetime) -> str:
             recording.save_artifact(run=run, path=name, chunks=_blocks(descriptor), at=at)
         finally:
             os.close(descriptor)
+    except storage.Unreachable:
+        raise  # no fault of the file
     except (OSError, RunsError, UnicodeEncodeError, DataError) as error:
         return str(error)
     return ""

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from runs import lifecycle
+from runs import lifecycle, storage
 from runs.execution import finish, host, outcome, settle
 from runs.execution.leftovers import is_supervised, kill_attempt
 from runs.execution.outcome import Outcome, Retry
@@ -117,7 +117,12 @@ def _reap(attempt: Attempt, at: datetime) -> bool:
         reason += f" {left} of its processes could not be killed."
     started_at = attempt.run.started_at.isoformat() if attempt.run.started_at else ""
     lost = Outcome(RunStatus.FAILED, reason=reason, retry=Retry.NO if left else Retry.LOST, started_at=started_at)
-    finish.finish(attempt, lost, persist=lambda tell: tell())
+    try:
+        finish.finish(attempt, lost, persist=lambda tell: tell())
+    except storage.Unreachable as error:
+        logger.warning("Attempt %s is lost, and its last bytes cannot be delivered yet: %s", attempt, error)
+        outcome.save(attempt, lost)  # for the janitor, who tries again
+        return False
     return True
 
 

@@ -23,7 +23,7 @@ from django.utils import timezone
 from runs import dispatch, lifecycle, storage
 from runs.actions import snapshots, tokens
 from runs.errors import RunsError
-from runs.execution import environment, finish, host, kernel, outcome, packages
+from runs.execution import delivery, environment, finish, host, kernel, outcome, packages
 from runs.execution.logs import Follower, LogWriter, Pump, SystemLog
 from runs.execution.outcome import Outcome, Retry
 from runs.execution.process import CannotContain, CannotStart, Command, Exit, ProcessTree, Tier
@@ -52,6 +52,10 @@ class CannotRun(RunsError):
     code = "cannot_run"
 
 
+# Why a run is not started that is no bug of ours.
+_REFUSALS = (CannotRun, CannotStart, packages.CannotPrepare, snapshots.BadSnapshot, storage.Unreachable)
+
+
 def load() -> None:
     """Load what the first run would have to wait for: models, queries, the driver of the database."""
     Attempt.objects.select_related("run__experiment", "run__workspace", "run__snapshot", "compute_target").first()
@@ -64,6 +68,7 @@ def main(attempt_id: int, tier: Tier) -> None:
         kernel.hide_memory()
         attempt = _persist(lambda: _adopt(attempt_id))
         if attempt is not None:
+            _persist(lambda: delivery.sign_in(attempt))
             Supervisor(attempt, tree).live()
 
 
@@ -89,16 +94,16 @@ def _adopt(attempt_id: int) -> Attempt | None:
 
 
 def _persist(tell: Callable[[], T], *, seconds: float = _TELL_SECONDS) -> T:
-    """Call `tell`, and again for as long as the database is away. Raises its error when `seconds` are over."""
+    """Call `tell`, and again while the database or the store does not answer. Raises its error after `seconds`."""
     deadline, pause = time.monotonic() + seconds, _RETRY_SECONDS
     while True:
         try:
             return tell()
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, storage.Unreachable) as error:
             connections.close_all()
             if time.monotonic() > deadline:
                 raise
-            logger.warning("The database does not answer, trying again in %.1f s: %s", pause, error)
+            logger.warning("No answer, trying again in %.1f s: %s", pause, error)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
 
@@ -141,7 +146,7 @@ class Supervisor:
                     self._end_tree(pump)
             except ToStop:
                 return Outcome(RunStatus.CANCELED)
-            except (CannotRun, CannotStart, packages.CannotPrepare, snapshots.BadSnapshot) as error:
+            except _REFUSALS as error:
                 return Outcome(RunStatus.FAILED, reason="It could not be started.", error=str(error))
             except Fenced:
                 raise
@@ -161,7 +166,9 @@ class Supervisor:
         for name in ("outputs", "logs"):
             (self.code / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.run.snapshot is not None:
-            snapshots.extract(self.run.snapshot, self.code)
+            snapshot = self.run.snapshot
+            # Unreachable comes before the first file is written.
+            self._tell(lambda: snapshots.extract(snapshot, self.code))
         self.pulse.check()
         interpreter = held.enter_context(
             packages.interpreter_for(
@@ -353,7 +360,7 @@ class Supervisor:
         self.tree.close()
         try:
             finish.finish(self.attempt, ended, persist=_persist)
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError, storage.Unreachable):
             logger.exception("Attempt %s: the outcome stays in the spool.", self.attempt)
         self.pulse.stop(timeout_seconds=1)
         dispatch.flush(timeout_seconds=_HINT_SECONDS)

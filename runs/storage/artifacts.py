@@ -1,12 +1,15 @@
 """Artifacts: files that are stored whole."""
 
+import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
 
-from runs.storage import files, paths
+from runs.errors import TooLarge
+from runs.storage import files, logs, paths
 
 
 def _root(run_pk: int) -> Path:
@@ -34,3 +37,40 @@ def open_artifact(run_pk: int, path: str) -> BinaryIO:
 def delete_artifact(run_pk: int, path: str) -> None:
     """Delete the run's file `path`. Deleting it again does nothing."""
     paths.join(_root(run_pk), path).unlink(missing_ok=True)
+
+
+def append_part(run_pk: int, path: str, data: bytes, *, writer: str, offset: int, is_last: bool = False) -> int:
+    """Write a part of the file `path` at byte `offset` of a draft; return the draft's size.
+
+    `writer` names who sends it: each has drafts of its own. A part at 0 begins anew; else
+    it is as `append_log` says. The file appears, whole, with the part that `is_last`;
+    that one may be sent again too. Raises BadPath, OffsetGap or TooLarge.
+    """
+    target = paths.join(_root(run_pk), path)
+    size = offset + len(data)
+    if size > settings.STUDIO_ARTIFACT_BYTES:
+        raise TooLarge(f"The file is larger than {settings.STUDIO_ARTIFACT_BYTES:,} bytes.", field="file")
+    root, name = files.run_folder(run_pk) / "drafts", hashlib.sha256(f"{writer}:{path}".encode()).hexdigest()
+    draft = root / name
+    if offset == 0:
+        draft.unlink(missing_ok=True)
+    elif is_last and not draft.exists() and _ends_with(target, data, size):
+        return size
+    appended = logs.append(root, name, data, offset=offset)
+    if is_last:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.replace(draft, target)
+        except (NotADirectoryError, FileExistsError, IsADirectoryError) as error:
+            draft.unlink()
+            raise paths.BadPath(f"{path!r} is in the way of another file of this run.", field="path") from error
+    return appended
+
+
+def _ends_with(target: Path, data: bytes, size: int) -> bool:
+    """Return whether the file has this size and this end."""
+    if not target.is_file() or target.stat().st_size != size:
+        return False
+    with target.open("rb") as handle:
+        handle.seek(size - len(data))
+        return handle.read() == data

@@ -28,7 +28,12 @@ def append_log(run_pk: int, name: str, data: bytes, *, offset: int) -> int:
     skipped, so a retry neither loses nor doubles. Raises OffsetGap if bytes are missing
     before `offset`. A log has one writer at a time, its attempt's supervisor.
     """
-    target = paths.join(_root(run_pk), name)
+    return append(_root(run_pk), name, data, offset=offset)
+
+
+def append(root: Path, name: str, data: bytes, *, offset: int) -> int:
+    """Do what `append_log` says with the log `name` below `root`."""
+    target = paths.join(root, name)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
@@ -47,8 +52,13 @@ def append_log(run_pk: int, name: str, data: bytes, *, offset: int) -> int:
 
 def log_size(run_pk: int, name: str) -> int:
     """Return the size of the log `name` in bytes; 0 where there is none yet."""
+    return size(_root(run_pk), name)
+
+
+def size(root: Path, name: str) -> int:
+    """Return the size of the log `name` below `root`; 0 where there is none yet."""
     try:
-        return paths.join(_root(run_pk), name).stat().st_size
+        return paths.join(root, name).stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return 0
 

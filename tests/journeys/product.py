@@ -1,5 +1,6 @@
 """The whole product as an operator runs it: `manage.py up` in a folder of its own, watched from outside."""
 
+import json
 import os
 import re
 import signal
@@ -7,9 +8,12 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import psutil
@@ -20,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Product:
     """A running `manage.py up`. Every process of it, and of its runs, carries a word by which it is found."""
 
-    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+    def __init__(self, home: Path, *options: str, prefix: Sequence[str] = (), **environment: str) -> None:
         self.word = uuid.uuid4().hex
         self.home = home
         self.environment = {
@@ -30,7 +34,7 @@ class Product:
             **environment,
         }
         self.log = home.parent / f"{self.word}.log"
-        command = [sys.executable, "manage.py", "up", "--port", "0", *options]
+        command = [*prefix, sys.executable, "manage.py", "up", "--port", "0", *options]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -96,9 +100,9 @@ class Product:
 
 
 @contextmanager
-def running(home: Path, *options: str, **environment: str) -> Iterator[Product]:
-    """A product that is killed with all that belongs to it when the test is over."""
-    product = Product(home, *options, **environment)
+def running(home: Path, *options: str, prefix: Sequence[str] = (), **environment: str) -> Iterator[Product]:
+    """A product that is killed with all that belongs to it when the test is over; `prefix` is what starts it."""
+    product = Product(home, *options, prefix=prefix, **environment)
     try:
         yield product
     finally:
@@ -116,3 +120,39 @@ def eventually(is_so: Callable[[], object], *, seconds: float = 10, about: Calla
     while not is_so():
         assert time.monotonic() < deadline, about()
         time.sleep(0.05)
+
+
+class Api:
+    """The product's API, as the user `admin`. Each request has a connection of its own."""
+
+    def __init__(self, product: Product) -> None:
+        self._product = product
+        self._headers = {"Authorization": f"Bearer {product.manage('create_token', 'admin').stdout.strip()}"}
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self._product.address + path, headers=self._headers)
+
+    def post(self, path: str, **content: Any) -> httpx.Response:
+        return httpx.post(self._product.address + path, headers=self._headers, **content)
+
+
+def submit(api: Api, script: bytes, **config: Any) -> str:
+    """Submit a script; return the run's id."""
+    packed = BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("main.py", script)
+    text = json.dumps({"experiment": "up", "script": "main.py", **config})
+    answer = api.post(
+        "/api/v1/runs",
+        files={"config": (None, text, "application/json"), "snapshot": ("snapshot.zip", packed.getvalue())},
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()["run_id"]
+
+
+def wait_for_status(api: Api, run_id: str, status: str, *, seconds: float = 30) -> None:
+    eventually(
+        lambda: api.get(f"/api/v1/runs/{run_id}").json()["status"] == status,
+        seconds=seconds,
+        about=lambda: api.get(f"/api/v1/runs/{run_id}").text,
+    )

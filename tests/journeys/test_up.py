@@ -1,20 +1,16 @@
 """`manage.py up` from outside: what it prints, what it survives, and that it leaves nothing behind."""
 
-import json
 import re
 import signal
 import socket
 import time
-from io import BytesIO
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile
 
 import httpx
 import psutil
 import pytest
 
-from tests.journeys.product import Product, eventually, running
+from tests.journeys.product import Api, eventually, running, submit, wait_for_status
 
 pytestmark = [pytest.mark.journey, pytest.mark.process, pytest.mark.redis, pytest.mark.slow]
 
@@ -106,15 +102,15 @@ def test_nothing_outlives_a_parent_that_is_killed(home: Path) -> None:
 def test_stopping_cancels_what_runs_and_says_why(home: Path) -> None:
     with running(home) as product:
         product.wait_until_ready()
-        api = _Api(product)
-        run_id = _submit(api, SLEEPER)
-        _wait_for_status(api, run_id, "Running")
+        api = Api(product)
+        run_id = submit(api, SLEEPER)
+        wait_for_status(api, run_id, "Running")
 
         product.stop_all()
 
     with running(home) as again:
         again.wait_until_ready()
-        run = _Api(again).get(f"/api/v1/runs/{run_id}").json()
+        run = Api(again).get(f"/api/v1/runs/{run_id}").json()
         assert run["status"] == "Canceled"
         assert "server was stopped" in run["reason"]
 
@@ -122,14 +118,14 @@ def test_stopping_cancels_what_runs_and_says_why(home: Path) -> None:
 def test_keep_runs_leaves_them_running_for_the_next_start(home: Path) -> None:
     with running(home, "--keep-runs") as product:
         product.wait_until_ready()
-        run_id = _submit(_Api(product), SLEEPER)
-        _wait_for_status(_Api(product), run_id, "Running")
+        run_id = submit(Api(product), SLEEPER)
+        wait_for_status(Api(product), run_id, "Running")
 
         product.stop()
 
         with running(home) as again:
             again.wait_until_ready()
-            assert _Api(again).get(f"/api/v1/runs/{run_id}").json()["status"] == "Running"
+            assert Api(again).get(f"/api/v1/runs/{run_id}").json()["status"] == "Running"
             again.stop_all()
         eventually(lambda: not product.processes())
 
@@ -138,9 +134,9 @@ def test_a_run_goes_through_without_a_broker(home: Path) -> None:
     with running(home, REDIS_URL="redis://127.0.0.1:1/0") as product:
         product.wait_for("Ctrl-C stops it")
 
-        run_id = _submit(_Api(product), b"print('done')\n")
+        run_id = submit(Api(product), b"print('done')\n")
 
-        _wait_for_status(_Api(product), run_id, "Completed")
+        wait_for_status(Api(product), run_id, "Completed")
         assert httpx.get(f"{product.address}/readyz").json()["missing"] == ["broker"]
 
 
@@ -160,7 +156,7 @@ def test_only_worker_serves_the_targets_that_are_named(home: Path) -> None:
 
         with running(home, "--only", "worker", "--targets", "gpu") as worker:
             worker.wait_for("worker runs")
-            api = _Api(product)
+            api = Api(product)
             eventually(
                 lambda: ["gpu"] in [row["compute_targets"] for row in api.get("/api/v1/workers").json()["items"]]
             )
@@ -180,38 +176,3 @@ def _follow(link: str) -> httpx.Response:
     with httpx.Client() as browser:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(link).text)
         return browser.post(link, data={"csrfmiddlewaretoken": token[1]}, headers={"Referer": link})
-
-
-class _Api:
-    """The product's API, as the user `admin`. Each request has a connection of its own."""
-
-    def __init__(self, product: Product) -> None:
-        self._product = product
-        self._headers = {"Authorization": f"Bearer {product.manage('create_token', 'admin').stdout.strip()}"}
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(self._product.address + path, headers=self._headers)
-
-    def post(self, path: str, **content: Any) -> httpx.Response:
-        return httpx.post(self._product.address + path, headers=self._headers, **content)
-
-
-def _submit(api: _Api, script: bytes) -> str:
-    packed = BytesIO()
-    with ZipFile(packed, "w") as archive:
-        archive.writestr("main.py", script)
-    config = json.dumps({"experiment": "up", "script": "main.py"})
-    answer = api.post(
-        "/api/v1/runs",
-        files={"config": (None, config, "application/json"), "snapshot": ("snapshot.zip", packed.getvalue())},
-    )
-    assert answer.status_code == 201, answer.text
-    return answer.json()["run_id"]
-
-
-def _wait_for_status(api: _Api, run_id: str, status: str) -> None:
-    eventually(
-        lambda: api.get(f"/api/v1/runs/{run_id}").json()["status"] == status,
-        seconds=30,
-        about=lambda: api.get(f"/api/v1/runs/{run_id}").text,
-    )

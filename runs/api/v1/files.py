@@ -102,7 +102,7 @@ def read_artifact(request: HttpRequest, run_id: str, path: str) -> HttpResponseB
     except FileNotFoundError:
         raise NotFound(f"The bytes of {path!r} are gone.", field="path") from None
 
-    return _send(request, handle, name=path, etag=f'"{artifact.digest}"')
+    return send_file(request, handle, name=path, etag=f'"{artifact.digest}"')
 
 
 @router.put(_ONE + "/artifacts/{path:path}", response={201: ArtifactOut, REFUSALS: Refusal}, openapi_extra=_RECEIVED)
@@ -127,7 +127,7 @@ def read_snapshot(request: HttpRequest, run_id: str) -> HttpResponseBase:
         raise NotFound(f"The run {run_id} has no snapshot.", field="run_id")
     handle = storage.open_snapshot(run.snapshot.digest)
 
-    return _send(request, handle, name=f"{run.run_id}.zip", etag=f'"{run.snapshot.digest}"')
+    return send_file(request, handle, name=f"{run.run_id}.zip", etag=f'"{run.snapshot.digest}"')
 
 
 @router.put(_ONE + "/snapshot", response={201: RunOut, REFUSALS: Refusal}, openapi_extra=_RECEIVED)
@@ -144,7 +144,7 @@ def store_snapshot(request: HttpRequest, run_id: str) -> Status:
     return Status(201, shapes.run_document(run))
 
 
-def _send(request: HttpRequest, handle: BinaryIO, *, name: str, etag: str) -> HttpResponseBase:
+def send_file(request: HttpRequest, handle: BinaryIO, *, name: str, etag: str) -> HttpResponseBase:
     """Answer with an open file, and close it in any case."""
     with contextlib.ExitStack() as stack:
         stack.callback(handle.close)

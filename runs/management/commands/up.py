@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from runs import storage
 from runs.execution import shutdown
 from runs.management import broker, firstrun, home, local_token, parts, sign_in
 from runs.management.children import Child, Children
@@ -153,6 +154,8 @@ class Command(BaseCommand):
         if len(settings.SECRET_KEY) < 32 or settings.SECRET_KEY.startswith("django-insecure-"):
             raise CommandError("STUDIO_SECRET_KEY is too short to be safe: expected at least 32 random characters.")
         if "web" in names:
+            if storage.is_remote():
+                raise CommandError("STUDIO_STORAGE=http is for workers: start them with --only worker.")
             firstrun.migrate()
             firstrun.collect_static_files()
             firstrun.make_first_rows(slots=options["workers"])
