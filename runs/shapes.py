@@ -170,6 +170,7 @@ def compute_target_document(target: ComputeTarget, *, running: int, queued: int,
         "name": target.name,
         "description": target.description,
         "is_enabled": target.is_enabled,
+        "refuses_conda_and_docker": target.refuses_conda_and_docker,
         "slots": target.slots,
         "running": running,
         "queued": queued,
@@ -179,8 +180,8 @@ def compute_target_document(target: ComputeTarget, *, running: int, queued: int,
         "process_count": target.process_count,
         "cpu_seconds": target.cpu_seconds,
         "file_bytes": target.file_bytes,
-    }
         "run_as": target.run_as,
+    }
 
 
 def worker_document(worker: Worker, *, is_alive: bool) -> Document:
@@ -193,8 +194,8 @@ def worker_document(worker: Worker, *, is_alive: bool) -> Document:
         "compute_targets": worker.targets,
         "is_alive": is_alive,
         "has_broker": worker.has_broker,
-        "started_utc": instant(worker.started_at),
         "refusal": worker.refusal,
+        "started_utc": instant(worker.started_at),
         "heartbeat_utc": instant(worker.heartbeat_at),
         "stopped_utc": instant(worker.stopped_at),
     }
@@ -241,11 +242,11 @@ def _run_document(run: Run, ids: Mapping[int, str]) -> Document:
         "archived_utc": instant(run.archived_at),
         "duration_seconds": run.duration_seconds,
         "max_run_duration_seconds": run.max_run_duration_seconds,
-        "priority": run.priority,
         "memory_bytes": run.memory_bytes,
         "process_count": run.process_count,
         "cpu_seconds": run.cpu_seconds,
         "file_bytes": run.file_bytes,
+        "priority": run.priority,
         "not_before_utc": instant(run.not_before),
         "max_retries": run.max_retries,
         "retries_lost_workers": run.retries_lost_workers,

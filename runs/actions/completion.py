@@ -9,7 +9,7 @@ from runs import lifecycle, limits
 from runs.actions import cancellation
 from runs.errors import Conflict
 from runs.models import Run, RunType
-from runs.status import TERMINAL, UNCLAIMED, RunStatus
+from runs.status import ACTIVE, TERMINAL, UNCLAIMED, RunStatus
 
 
 class DrivenByAWorker(Conflict):
@@ -42,7 +42,7 @@ def fail(*, run: Run, at: datetime, by: User | None, error: str = "", actor: str
     asked to stop like a canceled one, and its supervisor ends it as Failed
     (`fails_when_stopped`). Raises AlreadyEnded for one that completed or was canceled.
     """
-    error = error.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[-limits.ERROR_LENGTH :]
+    error = _storable(error)
     reason = f"Failed by {by.get_username()}." if by else "Failed."
     with transaction.atomic():
         _hold(run)
@@ -70,6 +70,21 @@ def fail(*, run: Run, at: datetime, by: User | None, error: str = "", actor: str
     return run
 
 
+def report_error(*, run: Run, error: str) -> Run:
+    """Note what a running script says went wrong. Its status stays: the exit code decides it.
+
+    The latest report counts. Raises AlreadyEnded for a run that is terminal.
+    """
+    error = _storable(error)
+    if not Run.objects.filter(pk=run.pk, status__in=ACTIVE, fails_when_stopped=False).update(error=error):
+        run.refresh_from_db(fields=["status", "error"])
+        if run.status in TERMINAL:
+            raise cancellation.AlreadyEnded(run)
+        return run  # somebody failed it meanwhile, with an error that stays
+    run.error = error
+    return run
+
+
 def heartbeat(*, run: Run, at: datetime) -> Run:
     """Note that the run's client is alive; one that was NotResponding is Running again."""
     Run.objects.filter(pk=run.pk).update(heartbeat_at=at)
@@ -80,6 +95,10 @@ def heartbeat(*, run: Run, at: datetime) -> Run:
             if run.status == RunStatus.NOT_RESPONDING:
                 lifecycle.move(run, RunStatus.RUNNING, at=at, reason="Its client is back.")
     return run
+
+
+def _storable(error: str) -> str:
+    return error.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[-limits.ERROR_LENGTH :]
 
 
 def _hold(run: Run) -> None:

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from runs import dispatch, lifecycle, limits
-from runs.actions import checks, script_run_config, snapshots
+from runs.actions import checks, script_run_config, snapshots, unmet
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
 from runs.models import ComputeTarget, Experiment, Param, Property, Run, RunType, Snapshot, Tag
@@ -70,11 +70,11 @@ def submit_script(
     InvalidInput naming the field, RunIdTaken, IdempotencyConflict or ParentIsCanceled.
     """
     target = _target(config.compute_target)
+    unmet.check(target, config.properties)
     script_run_config.check(config, members=snapshots.paths(snapshot) if snapshot else None)
     hung_on = _HungOn.of(config.tags, config.properties, config.params)
-    digest = _request_digest(experiment, config, snapshot, parent, run_id)
-    if idempotency_key and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise InvalidInput("Expected an idempotency key of 1 to 128 visible ASCII characters.", field="idempotency_key")
+    digest = _digest(dataclasses.asdict(config), experiment.pk, snapshot.digest if snapshot else "", parent, run_id)
+    _check_idempotency_key(idempotency_key)
     run = Run(
         run_id=_check_run_id(run_id) if run_id else _new_run_id(experiment, at),
         run_type=RunType.SCRIPT,
@@ -175,9 +175,13 @@ def start_interactive(
     tags: Mapping[str, Any] | None = None,
     properties: Mapping[str, Any] | None = None,
     snapshot: Snapshot | None = None,
+    idempotency_key: str = "",
     actor: str = "",
 ) -> Run:
-    """Start a run that its own client drives: it is Running until that client completes or fails it."""
+    """Start a run that its own client drives: it is Running until that client completes or fails it.
+
+    With an `idempotency_key`, the same request again returns the same run.
+    """
     described = {
         "run_id": run_id,
         "display_name": display_name,
@@ -185,20 +189,45 @@ def start_interactive(
         "tags": tags or {},
         "properties": properties or {},
     }
-    [run] = _start(experiment, [described], parent=parent, by=by, at=at, actor=actor, snapshot=snapshot)
+    [run] = _start(
+        experiment,
+        [described],
+        parent=parent,
+        by=by,
+        at=at,
+        actor=actor,
+        snapshot=snapshot,
+        idempotency_key=idempotency_key,
+    )
     return run
 
 
 def create_children(
-    *, parent: Run, by: User, at: datetime, children: Iterable[Mapping[str, Any]], actor: str = ""
+    *,
+    parent: Run,
+    by: User,
+    at: datetime,
+    children: Iterable[Mapping[str, Any]],
+    idempotency_key: str = "",
+    actor: str = "",
 ) -> list[Run]:
     """Start many interactive children of `parent` at once, and return them in order.
 
-    Each is described by a mapping with any of run_id, display_name, description, tags, properties.
+    Each is described by a mapping with any of run_id, display_name, description, tags,
+    properties. With an `idempotency_key`, the same request again returns the same children.
     """
     described = list(children)
     checks.count(len(described), field="children", limit=limits.CHILDREN_PER_REQUEST)
-    return _start(parent.experiment, described, parent=parent, by=by, at=at, actor=actor, snapshot=None)
+    return _start(
+        parent.experiment,
+        described,
+        parent=parent,
+        by=by,
+        at=at,
+        actor=actor,
+        snapshot=None,
+        idempotency_key=idempotency_key,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,7 +252,12 @@ def _start(
     at: datetime,
     actor: str,
     snapshot: Snapshot | None,
+    idempotency_key: str,
 ) -> list[Run]:
+    _check_idempotency_key(idempotency_key)
+    digest = _digest(described, experiment.pk, snapshot.digest if snapshot else "", parent)
+    if earlier := _same_start(experiment, by, idempotency_key, digest, len(described)):
+        return earlier
     runs, hung_on = [], []
     for child in described:
         if unknown := set(child) - _CHILD_FIELDS:
@@ -245,10 +279,15 @@ def _start(
             )
         )
         hung_on.append(_HungOn.of(child.get("tags") or {}, child.get("properties") or {}, {}))
+    if runs:  # the key stands with the first of them, the others follow it by number
+        runs[0].idempotency_key, runs[0].request_digest = idempotency_key, digest
     try:
         with transaction.atomic():
             _insert(runs, hung_on, experiment=experiment, parent=parent, by=by, at=at, actor=actor)
     except IntegrityError:
+        # The loser of two requests at once finds the winner's runs.
+        if earlier := _same_start(experiment, by, idempotency_key, digest, len(described)):
+            return earlier
         _refuse_taken([run.run_id for run in runs])
         raise
     return runs
@@ -351,16 +390,13 @@ def _stored_requirements(config: ScriptRunConfig) -> str | list[str] | None:
     return held if held is None or isinstance(held, str) else list(held)
 
 
-def _request_digest(
-    experiment: Experiment, config: ScriptRunConfig, snapshot: Snapshot | None, parent: Run | None, run_id: str
-) -> str:
-    request = [
-        dataclasses.asdict(config),
-        experiment.pk,
-        snapshot.digest if snapshot else "",
-        parent.run_id if parent else "",
-        run_id,
-    ]
+def _check_idempotency_key(key: str) -> None:
+    if key and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidInput("Expected an idempotency key of 1 to 128 visible ASCII characters.", field="idempotency_key")
+
+
+def _digest(*request: Any) -> str:
+    """Return a digest of what was asked for."""
     return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()
 
 
@@ -376,6 +412,15 @@ def _same_request(experiment: Experiment, by: User, key: str, digest: str) -> Ru
     if earlier is not None and earlier.request_digest != digest:
         raise IdempotencyConflict(field="idempotency_key")
     return earlier
+
+
+def _same_start(experiment: Experiment, by: User, key: str, digest: str, count: int) -> list[Run]:
+    """Return the runs that an earlier request with this key started: they got their numbers in a row."""
+    first = _same_request(experiment, by, key, digest)
+    if first is None:
+        return []
+    started = Run.objects.filter(experiment_id=first.experiment_id, number__gte=first.number)
+    return list(started.filter(number__lt=first.number + count).order_by("number"))
 
 
 def _refuse_taken(run_ids: list[str]) -> None:

@@ -15,8 +15,8 @@ from runs.models import ComputeTarget, Lease, Worker
 class ComputeTargetAdmin(StudioAdmin):
     """Named places to run. One that is not wanted any more is disabled: its runs name it for good."""
 
-    list_display = ("name", "slots", "is_enabled", "description", "created_at")
-    list_filter = ("is_enabled",)
+    list_display = ("name", "slots", "is_enabled", "refuses_conda_and_docker", "description", "created_at")
+    list_filter = ("is_enabled", "refuses_conda_and_docker")
     search_fields = ("name",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ComputeTarget | None = None) -> Any:

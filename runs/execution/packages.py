@@ -17,16 +17,12 @@ import uv
 from runs.errors import RunsError
 from runs.execution import environment, host
 from runs.execution.process import Command, Exit
-from runs.models import Property, Run
+from runs.models import Run
 
 _READY = "ready"
 # Lines that lead to other files make the code a part of what was asked for.
 _LEADS_TO_FILES = re.compile(r"^\s*(-|\.|/|file:|.*@\s*file:)", re.MULTILINE)
 _WAIT_SECONDS = 0.1
-_NOT_GIVEN = {
-    "requested.conda_packages": "conda packages are recorded only, and the interpreter stays as it is",
-    "requested.docker": "Docker is recorded only, and the run goes on without it",
-}
 
 
 class CannotPrepare(RunsError):
@@ -70,12 +66,6 @@ def interpreter_for(
         os.utime(target / _READY)
         say(f"Python environment {target.name[:12]} is ready.")
         yield target / "bin" / "python"
-
-
-def warnings(run: Run) -> list[str]:
-    """Return what the run's submitter asked for and does not get, as sentences. The client records it as properties."""
-    asked = Property.objects.filter(run=run, key__in=_NOT_GIVEN).order_by("key").values_list("key", "value")
-    return [f"Warning: {_NOT_GIVEN[key]} (asked for: {value[:500]})." for key, value in asked]
 
 
 def _requirements(run: Run, folder: Path) -> str | None:

@@ -58,6 +58,8 @@ def _move(run: Run, attempt: Attempt, outcome: Outcome, at: datetime, actor: str
         "exit_code": outcome.exit_code,
         "exit_signal": outcome.exit_signal,
     }
+    if run.error and not run.fails_when_stopped:  # what the script itself reported comes first
+        fields["error"] = "\n\n".join(filter(None, [run.error, outcome.error]))[: limits.ERROR_LENGTH]
     retry_at = _retry_at(run, attempt, outcome, at)
     if retry_at is not None:
         reason = f"Attempt {attempt.number}: {outcome.reason} Tried again."

@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from runs import dispatch, lifecycle, storage
-from runs.actions import snapshots, tokens
+from runs.actions import snapshots, tokens, unmet
 from runs.errors import RunsError
 from runs.execution import delivery, environment, finish, host, kernel, outcome, packages
 from runs.execution.logs import Follower, LogWriter, Pump, SystemLog
@@ -175,8 +175,8 @@ class Supervisor:
                 self.run, folder=self.code, execute=self._execute, pause=self._pause, say=self.system_log.say
             )
         )
-        for warning in self._tell(lambda: packages.warnings(self.run)):
-            self.system_log.say(warning)
+        for warning in self._tell(lambda: unmet.warnings(self.run)):
+            self.system_log.say(f"Warning: {warning}")
         argv = self._argv(interpreter)
         _, token = self._tell(
             lambda: tokens.create_run_token(run=self.run, attempt_number=self.attempt.number, at=host.now())

@@ -6,10 +6,13 @@ import signal
 from django.http import HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from runs import permissions, shapes
+from runs.actions import unmet
 from runs.models import Attempt, Metric, Param, Property, Run, RunEvent, Tag
+from runs.status import UNCLAIMED, RunStatus
 from runs.views import live, run_page, run_waiting
 from runs.views.request import SignedInRequest
 
@@ -34,6 +37,7 @@ def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
 
     version = live.version_of(
         context["head"].version,
+        run.error,
         run.description,
         waiting,
         [(tag.key, tag.value) for tag in tags],
@@ -51,24 +55,20 @@ def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
         "events": events,
         "attempts": [(attempt, _signal_name(attempt.stop_signal)) for attempt in attempts],
         "waiting": waiting,
+        "reported_error": _reported_error(run),
+        "warnings": unmet.warnings(run),
         "command_line": _command_line(run),
+        "limits": _limits(run),
         "exit_signal": _signal_name(run.exit_signal),
         "cancel_requested_by": run.cancel_requested_by,
         "latest_attempt": attempts[0] if attempts else None,
         "stop_signal": _signal_name(attempts[0].stop_signal) if attempts else "",
         "resubmitted_from": run.resubmitted_from,
         "requirements": run.requirements if isinstance(run.requirements, str) else "\n".join(run.requirements or []),
-        "limits": _limits(run),
     }
     return live.respond(request, "run/run_detail.html", context, fragment="run-details", version=version)
 
 
-def _command_line(run: Run) -> str:
-    """Return what is executed, quoted as a shell would want it."""
-    return shlex.join([*(run.command or ([run.script] if run.script else [])), *run.arguments])
-
-
-def _signal_name(number: int | None) -> str:
 def _reported_error(run: Run) -> str:
     """Return what the script said went wrong though it ran on. A failed run shows its error as such."""
     is_tried_again = run.status in UNCLAIMED  # then it is what ended the attempt before
@@ -86,6 +86,12 @@ def _limits(run: Run) -> list[tuple[str, str]]:
     return [(name, limit) for name, limit in limits if limit]
 
 
+def _command_line(run: Run) -> str:
+    """Return what is executed, quoted as a shell would want it."""
+    return shlex.join([*(run.command or ([run.script] if run.script else [])), *run.arguments])
+
+
+def _signal_name(number: int | None) -> str:
     """Return `SIGTERM` for 15; a number that this machine does not know stays a number."""
     if not number:
         return ""

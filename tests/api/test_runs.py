@@ -285,6 +285,60 @@ def test_children_are_started_together_and_found_again(api_for, owner, experimen
     assert [item["tags"] for item in api.get(address, {"query": "tags.fold:b"}).json()["items"]] == [{"fold": "b"}]
 
 
+def test_children_are_started_once_though_the_answer_got_lost(api_for, owner, experiment):
+    api = api_for(owner)
+    parent = api.post("/experiments/explore-runs/interactive-runs").json()
+    address, key = f"/runs/{parent['run_id']}/children", {"Idempotency-Key": "k1"}
+    body = {"tags": [{"fold": "a"}, {"fold": "b"}]}
+
+    first, again = api.post(address, body, **key), api.post(address, body, **key)
+    other = api.post(address, {"count": 3}, **key)
+    bad = api.post(address, body, **{"Idempotency-Key": "two words"})
+
+    assert [run["tags"]["fold"] for run in first.json()["items"]] == ["a", "b"]
+    assert again.json() == first.json()
+    assert error(other) == (409, "idempotency_conflict", "idempotency_key")
+    assert error(bad) == (422, "invalid", "idempotency_key")
+    assert Run.objects.count() == 3
+
+
+def test_an_interactive_run_is_started_once_though_the_answer_got_lost(api_for, owner):
+    api, address = api_for(owner), "/experiments/first/interactive-runs"
+
+    first, again = [api.post(address, {"display_name": "a"}, **{"Idempotency-Key": "k1"}) for _ in range(2)]
+
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert Run.objects.count() == 1
+
+
+def test_a_script_reports_an_error_and_runs_on(api_for, owner, experiment, local):
+    run = factories.run(experiment, by=owner, status=RunStatus.RUNNING, compute_target=local)
+    ended = factories.run(experiment, by=owner, status=RunStatus.COMPLETED, compute_target=local)
+
+    reported = api_for(owner).post(f"/runs/{run.run_id}/error", {"error": "no data"}).json()
+    refused = api_for(owner).post(f"/runs/{ended.run_id}/error", {"error": "too late"})
+
+    assert (reported["status"], reported["error"]) == ("Running", "no data")
+    assert error(refused) == (409, "already_ended", "status")
+
+
+@pytest.mark.parametrize(
+    ("agent", "door"), [("studio-sdk/1.0.0", "sdk"), ("studio-cli/1.0.0", "cli"), ("curl/8", "api"), ("", "api")]
+)
+def test_events_say_through_which_door_a_change_came(api_for, owner, agent, door):
+    api, sent = api_for(owner), {"User-Agent": agent}
+
+    run_id = api.post("/experiments/first/interactive-runs", **sent).json()["run_id"]
+    api.post(f"/runs/{run_id}/children", {"count": 1}, **sent)
+    api.post(f"/runs/{run_id}/complete", **sent)
+    failed = api.post("/experiments/first/interactive-runs", **sent).json()["run_id"]
+    api.post(f"/runs/{failed}/fail", **sent)
+    canceled = api.post("/experiments/first/interactive-runs", **sent).json()["run_id"]
+    api.post(f"/runs/{canceled}/cancel", **sent)
+
+    assert set(RunEvent.objects.values_list("actor", flat=True)) == {door}
+
+
 def test_children_need_one_way_to_describe_them(api_for, owner, experiment):
     run = factories.run(experiment, by=owner, status=RunStatus.RUNNING)
 

@@ -17,6 +17,8 @@ from runs.models.run import RunQuerySet
 
 # Room for the other parts of a form, beside the snapshot.
 _FORM_BYTES = 16 * 2**20
+# How our own clients name themselves.
+_DOORS = {"studio-sdk": "sdk", "studio-cli": "cli"}
 
 
 class RunTokenRefused(PermissionDenied):
@@ -25,14 +27,14 @@ class RunTokenRefused(PermissionDenied):
     code = "run_token_refused"
 
 
-@dataclass(frozen=True)
-class Caller:
 class NotTheScript(PermissionDenied):
     """Only the script of a run, with the run's own token, may say this."""
 
     code = "not_the_script"
 
 
+@dataclass(frozen=True)
+class Caller:
     """The user of a request and the token that it came with.
 
     The token of a run (`own_run`) acts for its submitter, and reaches less: it reads the
@@ -80,8 +82,6 @@ class NotTheScript(PermissionDenied):
             raise RunTokenRefused(field=field)
         return run
 
-    def parent(self, run_id: str) -> Run | None:
-        """Return the run that is to get a child, or None if `run_id` is empty. A run's token must name one."""
     def own_script(self, run_id: str) -> Run:
         """Return the run `run_id` if this is its script that asks. Raises NotFound, PermissionDenied or NotTheScript."""
         run = self.run_to_change(run_id)
@@ -89,6 +89,8 @@ class NotTheScript(PermissionDenied):
             raise NotTheScript
         return run
 
+    def parent(self, run_id: str) -> Run | None:
+        """Return the run that is to get a child, or None if `run_id` is empty. A run's token must name one."""
         if not run_id and self.own_run is None:
             return None
         if not run_id:
@@ -126,6 +128,12 @@ def caller(request: HttpRequest) -> Caller:
     who = request.auth  # type: ignore[attr-defined]  # set by ninja from what Bearer returned
     assert isinstance(who, Caller)  # noqa: S101
     return who
+
+
+def door(request: HttpRequest, said: str = "") -> str:
+    """Return through which door a request comes, for the run's events: what the body says, or which client asks."""
+    product = request.headers.get("User-Agent", "").partition("/")[0]
+    return said or _DOORS.get(product, "api")
 
 
 def _check_request(request: HttpRequest) -> None:

@@ -84,12 +84,32 @@ class Failure(Body):
     actor: str = Field(default="", max_length=100)
 
 
+class Report(Body):
+    """What a script says went wrong."""
+
+    error: str
+
+
+class LoginExchange(Body):
+    """The code that came through the browser, and the verifier that stayed with the client (RFC 7636)."""
+
+    code: str = Field(max_length=100)
+    verifier: str = Field(max_length=128)
+
+
 class Cancellation(Body):
     """Why to stop, and how long the script may clean up; none is the server's setting."""
 
     reason: str = Field(default="", max_length=limits.REASON_LENGTH)
     grace_seconds: float | None = None
     actor: str = Field(default="", max_length=100)
+
+
+class Waiting(Body):
+    """For which run below its own a script waits, and until how many seconds from now it says so."""
+
+    waits_for: str
+    seconds: float = Field(gt=0, le=lending.LONGEST_SECONDS)
 
 
 class RunChanges(Body):
@@ -105,13 +125,6 @@ class Properties(Body):
     """Properties to add."""
 
     properties: dict[str, Scalar]
-class Waiting(Body):
-    """For which run below its own a script waits, and until how many seconds from now it says so."""
-
-    waits_for: str
-    seconds: float = Field(gt=0, le=lending.LONGEST_SECONDS)
-
-
 
 
 class Params(Body):

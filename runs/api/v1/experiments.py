@@ -4,7 +4,7 @@ from typing import Literal
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Status
+from ninja import Header, Router, Status
 
 from runs import shapes
 from runs.actions import experiments, submission
@@ -101,8 +101,16 @@ def restore_experiment(request: HttpRequest, name: str, workspace: str = "") -> 
 
 
 @router.post(_ONE + "/interactive-runs", response={201: RunOut, REFUSALS: Refusal}, tags=["runs"])
-def start_interactive_run(request: HttpRequest, name: str, body: bodies.Interactive) -> Status:
-    """Start a run that its client drives: it is Running until it is completed, failed or canceled."""
+def start_interactive_run(
+    request: HttpRequest,
+    name: str,
+    body: bodies.Interactive,
+    idempotency_key: str = Header("", alias="Idempotency-Key"),
+) -> Status:
+    """Start a run that its client drives: it is Running until it is completed, failed or canceled.
+
+    The same `Idempotency-Key` with the same request returns the same run.
+    """
     caller = auth.caller(request)
     workspace = caller.workspace_to_change(body.workspace)
     parent = caller.parent(body.parent_run_id)
@@ -119,7 +127,8 @@ def start_interactive_run(request: HttpRequest, name: str, body: bodies.Interact
         description=body.description,
         tags=body.tags,
         properties=body.properties,
-        actor="api",
+        idempotency_key=idempotency_key,
+        actor=auth.door(request),
     )
 
     return Status(201, shapes.run_document(run))

@@ -61,7 +61,7 @@ def submit_run(
         parent=parent,
         run_id=config.run_id,
         idempotency_key=idempotency_key,
-        actor="api",
+        actor=auth.door(request),
     )
 
     return Status(201, shapes.run_document(run))
@@ -168,7 +168,7 @@ def complete_run(request: HttpRequest, run_id: str) -> shapes.Document:
     """Complete an interactive run."""
     run = auth.caller(request).run_to_change(run_id)
 
-    completion.complete(run=run, at=timezone.now(), by=auth.caller(request).user, actor="api")
+    completion.complete(run=run, at=timezone.now(), by=auth.caller(request).user, actor=auth.door(request))
 
     return shapes.run_document(run)
 
@@ -180,8 +180,22 @@ def fail_run(request: HttpRequest, run_id: str, body: bodies.Failure | None = No
     said = body or bodies.Failure()
 
     completion.fail(
-        run=run, at=timezone.now(), by=auth.caller(request).user, error=said.error, actor=said.actor or "api"
+        run=run,
+        at=timezone.now(),
+        by=auth.caller(request).user,
+        error=said.error,
+        actor=auth.door(request, said.actor),
     )
+
+    return shapes.run_document(run)
+
+
+@router.post(_ONE + "/error", response={200: RunOut, REFUSALS: Refusal})
+def report_error(request: HttpRequest, run_id: str, body: bodies.Report) -> shapes.Document:
+    """Note what a running script says went wrong. Its status stays: the exit code decides how the run ends."""
+    run = auth.caller(request).run_to_change(run_id)
+
+    completion.report_error(run=run, error=body.error)
 
     return shapes.run_document(run)
 
@@ -198,7 +212,7 @@ def cancel_run(request: HttpRequest, run_id: str, body: bodies.Cancellation | No
         at=timezone.now(),
         reason=wish.reason,
         grace_seconds=wish.grace_seconds,
-        actor=wish.actor or "api",
+        actor=auth.door(request, wish.actor),
     )
 
     return shapes.run_document(run)
@@ -216,7 +230,7 @@ def resubmit_run(
     run = caller.run_to_change(run_id)
 
     again = submission.resubmit(
-        run=run, by=caller.user, at=timezone.now(), idempotency_key=idempotency_key, actor="api"
+        run=run, by=caller.user, at=timezone.now(), idempotency_key=idempotency_key, actor=auth.door(request)
     )
 
     return Status(201, shapes.run_document(again))
@@ -258,13 +272,26 @@ def list_children(
 
 
 @router.post(_ONE + "/children", response={201: RunsOut, REFUSALS: Refusal})
-def start_children(request: HttpRequest, run_id: str, body: bodies.Children) -> Status:
-    """Start many interactive children at once, in the order in which they are described."""
+def start_children(
+    request: HttpRequest,
+    run_id: str,
+    body: bodies.Children,
+    idempotency_key: str = Header("", alias="Idempotency-Key"),
+) -> Status:
+    """Start many interactive children at once, in the order in which they are described.
+
+    The same `Idempotency-Key` with the same request returns the same children.
+    """
     caller = auth.caller(request)
     parent = caller.run_to_change(run_id)
 
     made = submission.create_children(
-        parent=parent, by=caller.user, at=timezone.now(), children=_described(body), actor="api"
+        parent=parent,
+        by=caller.user,
+        at=timezone.now(),
+        children=_described(body),
+        idempotency_key=idempotency_key,
+        actor=auth.door(request),
     )
 
     return Status(201, {"items": shapes.run_documents(made)})
@@ -306,6 +333,10 @@ def _script_run_config(config: bodies.Submission, found: dict[str, str]) -> subm
         display_name=config.display_name,
         description=config.description,
         max_run_duration_seconds=config.max_run_duration_seconds,
+        memory_bytes=config.memory_bytes,
+        process_count=config.process_count,
+        cpu_seconds=config.cpu_seconds,
+        file_bytes=config.file_bytes,
         priority=config.priority,
         not_before=config.not_before,
         max_retries=config.max_retries,
@@ -322,7 +353,3 @@ def _described(body: bodies.Children) -> list[dict[str, object]]:
     if body.tags is not None:
         return [{"tags": tags} for tags in body.tags]
     return [{"tags": {"azureml.batch_child_number": str(number)}} for number in range(body.count or 0)]
-        memory_bytes=config.memory_bytes,
-        process_count=config.process_count,
-        cpu_seconds=config.cpu_seconds,
-        file_bytes=config.file_bytes,

@@ -1,4 +1,4 @@
-"""Make, list, enable and disable compute targets."""
+"""Make, list and switch compute targets."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -19,10 +19,19 @@ _LIMITS = (
 )
 
 
+# Subcommands that set a field of a target, and what they mean.
+_SWITCHES = {
+    "enable": ({"is_enabled": True}, "take runs again"),
+    "disable": ({"is_enabled": False}, "take no new runs; running ones finish"),
+    "refuse": ({"refuses_conda_and_docker": True}, "refuse runs that ask for conda packages or Docker"),
+    "warn": ({"refuses_conda_and_docker": False}, "take such runs, which go without and say so (the default)"),
+}
+
+
 class Command(BaseCommand):
     """One subcommand for each thing to do with a compute target."""
 
-    help = "Make, list, enable and disable compute targets. Workers take changes up by themselves."
+    help = "Make, list and switch compute targets. Workers take changes up by themselves."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the subcommands."""
@@ -31,10 +40,13 @@ class Command(BaseCommand):
         create.add_argument("name")
         create.add_argument("--slots", type=int, default=1, help="how many runs it executes at once (default: 1)")
         create.add_argument("--description", default="")
+        create.add_argument(
+            "--refuses-conda-and-docker", action="store_true", help="refuse runs that ask for conda packages or Docker"
+        )
         for option, meaning in _LIMITS:
             create.add_argument(option, type=int, help=f"limit: {meaning} (default: none)")
         commands.add_parser("list", help="list the compute targets")
-        for word, meaning in (("enable", "take runs again"), ("disable", "take no new runs; running ones finish")):
+        for word, (_, meaning) in _SWITCHES.items():
             commands.add_parser(word, help=meaning).add_argument("name")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,7 +57,7 @@ class Command(BaseCommand):
             case "list":
                 self._list()
             case word:
-                self._switch(options["name"], is_enabled=word == "enable")
+                self._switch(options["name"], word)
 
     def _create(self, options: dict[str, Any]) -> None:
         limits = {option.strip("-").replace("-", "_") for option, _ in _LIMITS}
@@ -53,6 +65,7 @@ class Command(BaseCommand):
             name=options["name"],
             description=options["description"],
             slots=options["slots"],
+            refuses_conda_and_docker=options["refuses_conda_and_docker"],
             created_at=timezone.now(),
             **{field: options[field] for field in limits},
         )
@@ -67,11 +80,13 @@ class Command(BaseCommand):
 
     def _list(self) -> None:
         for target in ComputeTarget.objects.order_by("name"):
-            running = Attempt.objects.live().filter(compute_target=target).count()
+            running = Attempt.objects.holding(at=timezone.now()).filter(compute_target=target).count()
             state = "enabled" if target.is_enabled else "disabled"
+            state += ", refuses conda and Docker" if target.refuses_conda_and_docker else ""
             self.stdout.write(f"{target.name}\t{state}\t{running} of {target.slots} slots in use")
 
-    def _switch(self, name: str, *, is_enabled: bool) -> None:
-        if not ComputeTarget.objects.filter(name=name).update(is_enabled=is_enabled):
+    def _switch(self, name: str, word: str) -> None:
+        fields, meaning = _SWITCHES[word]
+        if not ComputeTarget.objects.filter(name=name).update(**fields):
             raise CommandError(f"There is no compute target {name!r}; `compute_target list` shows those there are.")
-        self.stdout.write(f"{name} is {'enabled' if is_enabled else 'disabled'}.")
+        self.stdout.write(f"{name}: {meaning}.")

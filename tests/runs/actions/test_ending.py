@@ -122,6 +122,17 @@ def test_a_failed_run_that_nobody_took_is_failed_at_once(make, owner, noon):
     assert Run.objects.get().status == RunStatus.FAILED
 
 
+def test_a_report_changes_no_status_and_gives_way_to_a_failure_from_outside(make, owner, noon):
+    run = make(RunStatus.RUNNING)
+
+    completion.report_error(run=run, error="no data")
+    assert Run.objects.values_list("status", "error").get() == ("Running", "no data")
+    completion.fail(run=run, by=owner, at=noon, error="stop it")
+    completion.report_error(run=run, error="too late")
+
+    assert Run.objects.values_list("status", "error").get() == ("CancelRequested", "stop it")
+
+
 def test_a_heartbeat_brings_a_silent_client_back(make, noon):
     run = make(RunStatus.NOT_RESPONDING, run_type=RunType.INTERACTIVE)
 

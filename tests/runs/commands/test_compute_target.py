@@ -37,6 +37,17 @@ def test_disable_and_enable_switch_it(local: ComputeTarget) -> None:
     assert local.is_enabled
 
 
+def test_a_target_is_made_or_set_to_refuse_what_it_lacks(local: ComputeTarget) -> None:
+    call_command("compute_target", "create", "strict", "--refuses-conda-and-docker")
+    assert ComputeTarget.objects.get(name="strict").refuses_conda_and_docker
+
+    call_command("compute_target", "warn", "strict")
+    assert not ComputeTarget.objects.get(name="strict").refuses_conda_and_docker
+
+    call_command("compute_target", "refuse", "local")
+    assert ComputeTarget.objects.get(name="local").refuses_conda_and_docker
+
+
 def test_an_unknown_target_is_refused(local: ComputeTarget) -> None:
     with pytest.raises(CommandError, match="no compute target 'gpu'"):
         call_command("compute_target", "disable", "gpu")

@@ -41,6 +41,18 @@ def test_the_outcome_is_on_the_run_and_on_its_attempt(attempt_at, noon):
     assert Attempt.objects.get().exit_code == 1
 
 
+def test_what_the_script_reported_stays_and_comes_first(attempt_at, noon):
+    well, badly = attempt_at(error="no data"), attempt_at(error="no data")
+
+    settle.settle(well, Outcome(RunStatus.COMPLETED, exit_code=0), at=noon, actor="supervisor")
+    settle.settle(badly, FAILED, at=noon, actor="supervisor")
+
+    assert list(Run.objects.order_by("id").values_list("status", "error")) == [
+        ("Completed", "no data"),
+        ("Failed", "no data\n\nboom"),
+    ]
+
+
 def test_an_attempt_is_settled_once(attempt_at, noon):
     attempt = attempt_at()
     settle.settle(attempt, FAILED, at=noon, actor="reaper")
