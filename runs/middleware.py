@@ -2,11 +2,13 @@
 
 import zoneinfo
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from runs import log_context
 from runs.errors import Conflict, NotFound, PermissionDenied, RunsError, TooLarge
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -51,6 +53,26 @@ def time_zone(get_response: GetResponse) -> GetResponse:
             return get_response(request)
 
     return middleware
+
+
+class LogContextMiddleware:
+    """Let every line that is logged under a request name the run that its address names."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        # It has no end here: Django logs a refusal after all middleware.
+        log_context.begin()
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Take the run's id from the address."""
+        if "run_id" in kwargs:
+            log_context.add(run_id=kwargs["run_id"])
 
 
 class RefusalMiddleware:

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "runs",
 ]
 MIDDLEWARE = [
+    "runs.middleware.LogContextMiddleware",
     "runs.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -210,6 +211,10 @@ STUDIO_PREPARE_SECONDS = env.number("STUDIO_PREPARE_SECONDS", default=1800, mini
 # Python environments made for runs with requirements: how long and how much of them to keep.
 STUDIO_ENVIRONMENTS_DAYS = env.number("STUDIO_ENVIRONMENTS_DAYS", default=30)
 STUDIO_ENVIRONMENTS_BYTES = env.integer("STUDIO_ENVIRONMENTS_BYTES", default=20 * 2**30)
+# Where attempts work, if not in STUDIO_HOME: a folder that the users of compute targets with `run_as` can reach.
+STUDIO_WORK_FOLDER = env.text("STUDIO_WORK_FOLDER")
+# A worker with less room than this on its disk starts nothing: runs stay queued, and their pages say why.
+STUDIO_DISK_FLOOR_BYTES = env.integer("STUDIO_DISK_FLOOR_BYTES", default=512 * 2**20)
 # What a run gets from the worker's own environment, beside PATH, HOME, LANG and the like.
 STUDIO_PASS_ENVIRONMENT = env.words("STUDIO_PASS_ENVIRONMENT")
 
@@ -234,10 +239,18 @@ USE_TZ = True
 
 # --- Logs of the server itself ----------------------------------------------------------
 
+# `text` for people, `json` for programs: a line is one object.
+STUDIO_LOG_FORMAT = env.choice("STUDIO_LOG_FORMAT", ("text", "json"), default="text")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"context": {"()": "runs.log_context.ContextFilter"}},
+    "formatters": {
+        "text": {"format": "{asctime} {levelname} {name}{context} {message}", "style": "{"},
+        "json": {"()": "runs.log_context.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": STUDIO_LOG_FORMAT}
+    },
     "root": {"handlers": ["console"], "level": env.text("STUDIO_LOG_LEVEL", "INFO")},
 }

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from runs import lifecycle, storage
+from runs import lifecycle, log_context, storage
 from runs.execution import finish, host, outcome, settle
 from runs.execution.leftovers import is_supervised, kill_attempt
 from runs.execution.outcome import Outcome, Retry
@@ -73,7 +73,11 @@ def _reap_attempts(attempts, at: datetime) -> int:
         .select_related("run", "compute_target")
         .order_by("lease_until")[:_BATCH]
     )
-    return sum(_reap(attempt, at) for attempt in silent)
+    moved = 0
+    for attempt in silent:
+        with log_context.about(run_id=attempt.run.run_id, attempt=attempt.number):
+            moved += _reap(attempt, at)
+    return moved
 
 
 def _reap(attempt: Attempt, at: datetime) -> bool:

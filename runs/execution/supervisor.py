@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from runs import dispatch, lifecycle, storage
+from runs import dispatch, lifecycle, log_context, storage
 from runs.actions import snapshots, tokens, unmet
 from runs.errors import RunsError
 from runs.execution import delivery, environment, finish, host, kernel, outcome, packages
@@ -75,6 +75,7 @@ def main(attempt_id: int, tier: Tier) -> None:
 def _tree(tier: Tier) -> ProcessTree:
     try:
         return ProcessTree(tier)
+            log_context.set_for_process(run_id=attempt.run.run_id, attempt=attempt.number)
     except CannotContain:
         logger.warning("No process tree of tier %s; the next best serves.", tier)
         return ProcessTree(Tier.SUBREAPER)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from ninja import Query, Router
 from ninja.security import HttpBearer
 
-from runs import storage
+from runs import log_context, storage
 from runs.actions import tokens
 from runs.api.v1 import files, transfers
 from runs.errors import NotFound
@@ -52,6 +52,7 @@ class WorkerBearer(HttpBearer):
         found = tokens.authenticate_worker(token.strip(), at=timezone.now())
         if found is None or found.run is None or found.attempt_number is None:
             return None
+        log_context.add(run_id=found.run.run_id, attempt=found.attempt_number)
         return Writer(found.run, found.attempt_number)
 
 

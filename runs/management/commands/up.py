@@ -14,8 +14,9 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.utils import timezone
 
-from runs import storage
+from runs import log_context, storage
 from runs.execution import shutdown
 from runs.management import broker, firstrun, home, local_token, parts, sign_in
 from runs.management.children import Child, Children
@@ -207,10 +208,17 @@ class Command(BaseCommand):
 
     def _say(self, name: str, line: str) -> None:
         """Print a line of a child, or of ours about one."""
-        if line.strip():
-            self._say_plainly(f"{name:<6} | {line}")
+        if not line.strip():
+            return
+        if settings.STUDIO_LOG_FORMAT == "text":
+            self._write(f"{name:<6} | {line}")
+        else:
+            self._write(line if line.startswith("{") else _as_json(name, line))
 
     def _say_plainly(self, line: str) -> None:
+        self._write(line if settings.STUDIO_LOG_FORMAT == "text" else _as_json("up", line.strip()))
+
+    def _write(self, line: str) -> None:
         try:
             self.stdout.write(line)
             self.stdout.flush()
@@ -240,6 +248,10 @@ class _StopRequest:
 
     def at_most(self, seconds: float) -> float:
         return 0 if self.is_urgent else seconds
+
+
+def _as_json(name: str, line: str) -> str:
+    return log_context.json_line(at=timezone.now(), level="INFO", logger=name, message=line)
 
 
 def _reachable(host: str) -> str:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -56,10 +56,8 @@ class Road:
             except OSError:
                 pass
             for end in (source, target):
-                try:
+                with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
 
 
 @pytest.fixture
