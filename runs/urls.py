@@ -9,6 +9,7 @@ from runs.views import (
     experiment_list,
     health,
     home,
+    metrics,
     password_change,
     pipeline_list,
     run_actions,
@@ -52,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     # Programs.
+    path("metrics", metrics.metrics, name="metrics"),
     path("api/v1/", api_v1.addresses()),
     # People.
     path("sign-in/", sign_in.sign_in, name="sign_in"),
