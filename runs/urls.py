@@ -24,6 +24,7 @@ from runs.views import (
     run_submit,
     sign_in,
     theme,
+    token_hand_over,
     token_list,
 )
 
@@ -62,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("password/", password_change.password_change, name="password_change"),
     path("theme/", theme.theme, name="theme"),
     path("tokens/", token_list.token_list, name="token_list"),
+    path("tokens/hand-over/", token_hand_over.token_hand_over, name="token_hand_over"),
     path("tokens/<int:token_id>/revoke/", token_list.token_revoke, name="token_revoke"),
     # A workspace.
     path("", home.home, name="home"),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from runs.actions import tokens
 from runs.admin.base import ReadOnlyAdmin, act_on_each
-from runs.models import ApiToken, SignInFailure, SignInLink
+from runs.models import ApiToken, LoginCode, SignInFailure, SignInLink
 
 admin.site.unregister(User)
 
@@ -52,6 +52,16 @@ class SignInLinkAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("=user__username",)
     exclude = ("digest",)
+
+
+@admin.register(LoginCode)
+class LoginCodeAdmin(ReadOnlyAdmin):
+    """Command lines that were let in by a browser lately."""
+
+    list_display = ("user", "name", "created_at", "expires_at", "used_at")
+    list_select_related = ("user",)
+    search_fields = ("=user__username",)
+    exclude = ("digest", "challenge")
 
 
 @admin.register(SignInFailure)

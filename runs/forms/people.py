@@ -1,7 +1,12 @@
 """Who somebody is, and the tokens they make."""
 
+import re
+
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
+
+from runs.actions import hand_over
 
 
 class SignInForm(forms.Form):
@@ -26,3 +31,19 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(label=_("What it is for"), max_length=100, help_text=_("Such as: my laptop."))
     days = forms.TypedChoiceField(label=_("Good for"), choices=LIVES, coerce=int, initial=90)
+
+
+class HandOverForm(forms.Form):
+    """What a command line asks with. The person fills in nothing; it goes along hidden."""
+
+    # The port of 127.0.0.1 where it listens. No other host can be asked for.
+    port = forms.IntegerField(min_value=1024, max_value=65535, widget=forms.HiddenInput)
+    state = forms.CharField(
+        max_length=128, validators=[RegexValidator(re.compile(r"\A[A-Za-z0-9_-]{16,128}\Z"))], widget=forms.HiddenInput
+    )
+    challenge = forms.CharField(
+        max_length=43, validators=[RegexValidator(hand_over.CHALLENGE)], widget=forms.HiddenInput
+    )
+    machine = forms.CharField(
+        max_length=64, validators=[RegexValidator(re.compile(r"\A[\w.-]+\Z"))], widget=forms.HiddenInput
+    )

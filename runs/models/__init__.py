@@ -12,7 +12,7 @@ from runs.models.search_text import SearchText
 from runs.models.sign_in_failure import SignInFailure
 from runs.models.snapshot import Snapshot
 from runs.models.tag import Param, Property, Tag
-from runs.models.token import ApiToken, SignInLink
+from runs.models.token import ApiToken, LoginCode, SignInLink
 from runs.models.workspace import Membership, Role, Workspace
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ComputeTarget",
     "Experiment",
     "Lease",
+    "LoginCode",
     "Membership",
     "Metric",
     "MetricBatch",

@@ -38,6 +38,24 @@ class ApiToken(models.Model):
         return f"{self.name or 'token'} ({self.prefix}...)"
 
 
+class LoginCode(models.Model):
+    """What a browser carries to a command line that a person let in: good once, for a minute, with its verifier."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    # Of the token that is made of it.
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True)
+    # The S256 code challenge of RFC 7636: who brings the code must know what it was made of.
+    challenge = models.CharField(max_length=43)
+
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} for {self.user}"
+
+
 class SignInLink(models.Model):
     """A link that signs one user in, once."""
 

@@ -317,27 +317,6 @@ def test_exec_of_a_program_that_is_not_there(studio):
     studio("exec", "--", "no-such-program", code=1)
 
 
-def test_login_keeps_the_token_for_its_owner_alone(server, token, folder, monkeypatch):
-    process = start(["login", server, "--token", "-"], stdin=subprocess.PIPE)
-    out, _ = process.communicate(token + "\n", timeout=30)
-
-    kept = Path(os.environ["STUDIO_CONFIG_HOME"]) / "logins.json"
-    assert (process.returncode, "olivia" in out) == (0, True)
-    assert kept.stat().st_mode & 0o777 == 0o600
-    again = start(["whoami"])
-    assert json.loads(again.communicate(timeout=30)[0])["username"] == "olivia"
-    start(["logout", server]).communicate(timeout=30)
-    assert server not in kept.read_text()
-
-
-def test_login_with_a_wrong_token_is_refused(server, folder):
-    process = start(["login", server, "--token", "stu_wrong"])
-    _, err = process.communicate(timeout=30)
-
-    assert process.returncode == 1
-    assert "does not accept" in err
-
-
 def test_without_a_login_it_says_what_to_run(folder):
     process = start(["run", "list"])
     _, err = process.communicate(timeout=30)

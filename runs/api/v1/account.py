@@ -3,13 +3,14 @@
 from collections import Counter
 
 from django.db.models import Count
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router
 
 from runs import shapes
-from runs.api.v1 import auth
-from runs.api.v1.answers import REFUSALS, ComputeTargetOut, MeOut, Page, Refusal, WorkerOut, WorkspaceOut
+from runs.actions import hand_over
+from runs.api.v1 import auth, bodies
+from runs.api.v1.answers import REFUSALS, ComputeTargetOut, LoginOut, MeOut, Page, Refusal, WorkerOut, WorkspaceOut
 from runs.errors import NotFound
 from runs.models import Attempt, ComputeTarget, Membership, Role, Run, Worker, Workspace
 from runs.search import paging
@@ -39,6 +40,15 @@ def me(request: HttpRequest) -> shapes.Document:
             "expires_utc": shapes.instant(caller.token.expires_at),
         },
     }
+
+
+@router.post("/login", response={200: LoginOut, REFUSALS: Refusal}, auth=None)
+def log_in(request: HttpRequest, response: HttpResponse, body: bodies.LoginExchange) -> shapes.Document:
+    """Turn the code that a browser handed over (`studio login`) into an API token. A code works once."""
+    token, secret = hand_over.exchange(code=body.code, verifier=body.verifier, at=timezone.now())
+
+    response["Cache-Control"] = "no-store"
+    return {"token": secret, "username": token.user.get_username(), "expires_utc": shapes.instant(token.expires_at)}
 
 
 @router.get("/workspaces", response={200: Page[WorkspaceOut], REFUSALS: Refusal})

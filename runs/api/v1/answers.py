@@ -207,6 +207,7 @@ class ComputeTargetOut(Schema):
     name: str
     description: str
     is_enabled: bool
+    refuses_conda_and_docker: bool
     slots: int
     running: int
     queued: int
@@ -216,8 +217,8 @@ class ComputeTargetOut(Schema):
     process_count: int | None
     cpu_seconds: int | None
     file_bytes: int | None
-
     run_as: str
+
 
 class WorkerOut(Schema):
     """A worker process."""
@@ -229,8 +230,8 @@ class WorkerOut(Schema):
     compute_targets: list[str]
     is_alive: bool
     has_broker: bool
-    started_utc: Instant
     refusal: str
+    started_utc: Instant
     heartbeat_utc: Instant
     stopped_utc: Instant | None
 
@@ -241,6 +242,14 @@ class TokenOut(Schema):
     name: str
     prefix: str
     created_utc: Instant
+    expires_utc: Instant | None
+
+
+class LoginOut(Schema):
+    """A token of the user's, whose secret is shown this once."""
+
+    token: str
+    username: str
     expires_utc: Instant | None
 
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import webbrowser
 from pathlib import Path
 from typing import Annotated, List, Optional
 
@@ -11,7 +10,7 @@ import typer
 
 import studio_sdk
 from studio_sdk import connection, outbox, values
-from studio_sdk.cli import options, output
+from studio_sdk.cli import hand_over, options, output
 from studio_sdk.cli.output import Format
 from studio_sdk.connection import Login
 from studio_sdk.exceptions import AuthenticationException, AzureMLException, UserErrorException
@@ -25,13 +24,15 @@ def login(
     token: Annotated[
         Optional[str], typer.Option("--token", help="The token; `-` reads it from standard input.")
     ] = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page of tokens.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Ask for a token to paste instead.")] = False,
 ) -> None:
-    """Sign in to a server: opens its page of tokens, takes the one that is pasted, and keeps it for you alone.
+    """Sign in to a server: a browser opens, you press one button, and the token is kept for you alone.
+
+    Where there is no browser, it asks for a token to paste.
 
     Example: studio login http://127.0.0.1:8000
     """
-    secret = _ask_for_token(url, no_browser) if token is None else sys.stdin.readline() if token == "-" else token  # noqa: S105
+    secret = _ask_for_token(url, not no_browser) if token is None else sys.stdin.readline() if token == "-" else token  # noqa: S105
     secret = secret.strip()
     if not secret or not secret.isprintable() or " " in secret:
         raise UserErrorException("That is no token.")
@@ -94,10 +95,14 @@ def sync(
         typer.echo(f"{file}: {count} points sent.")
 
 
-def _ask_for_token(url: str, no_browser: bool) -> str:
+def _ask_for_token(url: str, uses_browser: bool) -> str:
     page = f"{url.rstrip('/')}/tokens/"
     if not sys.stdin.isatty():
         raise AzureMLException(f"Make a token on {page} and give it with --token, or on standard input with --token -.")
-    if no_browser or not webbrowser.open(page):
-        values.warn(f"make a token on {page}")
+    if uses_browser and hand_over.can_open_browser():
+        secret = hand_over.ask(url)
+        if secret:
+            return secret
+        values.warn("no browser let this command in")
+    typer.echo(f"Make a token on {page}")
     return str(typer.prompt("Token", hide_input=True))
