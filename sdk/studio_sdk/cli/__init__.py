@@ -9,9 +9,11 @@ import sys
 def main() -> None:
     """Run the command line."""
     try:
+        from studio_sdk import transport
         from studio_sdk.cli.app import run
     except ImportError as error:
         if error.name not in {"typer", "rich", "jmespath", "yaml"}:
             raise
         sys.exit(f"The command line needs {error.name}, which is not installed here: pip install {error.name}")
+    transport.product = "studio-cli"
     sys.exit(run())

@@ -6,6 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from studio_sdk import connection
+from studio_sdk.cli import completion
 from studio_sdk.cli.output import Format
 from studio_sdk.core import Workspace
 from studio_sdk.core.workspace import find_attached, read_config
@@ -28,9 +29,15 @@ Subscription = Annotated[
 ]
 Folder = Annotated[Optional[Path], typer.Option("--path", help="The attached folder; default: this one.")]
 ExperimentName = Annotated[
-    Optional[str], typer.Option("-e", "--experiment-name", help="The experiment; default: the attached folder's.")
+    Optional[str],
+    typer.Option(
+        "-e",
+        "--experiment-name",
+        help="The experiment; default: the attached folder's.",
+        autocompletion=completion.experiments,
+    ),
 ]
-RunId = Annotated[str, typer.Option("-r", "--run", help="The id of the run.")]
+RunId = Annotated[str, typer.Option("-r", "--run", help="The id of the run.", autocompletion=completion.runs)]
 
 
 def workspace(name: Optional[str] = None, path: Optional[Path] = None) -> Workspace:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, List, Optional
 
 import typer
 
-from studio_sdk.cli import options, output
+from studio_sdk.cli import completion, options, output
 from studio_sdk.cli.output import Format
 from studio_sdk.core import Run
 from studio_sdk.core.run import RunStatus
@@ -21,13 +21,25 @@ _MINIMAL = ("run_id", "run_type", "status", "start_time_utc", "end_time_utc", "c
 @app.command("list")
 def list_runs(
     experiment_name: Annotated[
-        Optional[str], typer.Option("-e", "--experiment-name", help="Only runs of this experiment.")
+        Optional[str],
+        typer.Option(
+            "-e",
+            "--experiment-name",
+            help="Only runs of this experiment.",
+            autocompletion=completion.experiments,
+        ),
     ] = None,
-    parent_run_id: Annotated[Optional[str], typer.Option("--parent-run-id", help="The children of this run.")] = None,
+    parent_run_id: Annotated[
+        Optional[str],
+        typer.Option("--parent-run-id", help="The children of this run.", autocompletion=completion.runs),
+    ] = None,
     pipeline_run_id: Annotated[Optional[str], typer.Option("--pipeline-run-id", help="The steps of this run.")] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="How many, the newest first.")] = 10,
     compute_target_name: Annotated[
-        Optional[str], typer.Option("--compute-target-name", help="Only runs on this compute target.")
+        Optional[str],
+        typer.Option(
+            "--compute-target-name", help="Only runs on this compute target.", autocompletion=completion.targets
+        ),
     ] = None,
     status: Annotated[Optional[str], typer.Option("--status", help="Only runs in this status.")] = None,
     tags: Annotated[
@@ -105,7 +117,7 @@ def cancel(
     Example: studio run cancel -r explore-runs_1579000000_0a1b2c3d
     """
     found = _find(run, workspace_name, path)
-    found.cancel(_actor="cli")
+    found.cancel()
     output.emit(found._known(), output=output_format, query=query)
 
 

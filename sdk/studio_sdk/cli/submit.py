@@ -12,7 +12,7 @@ from typing import Annotated, List, Optional
 import typer
 
 from studio_sdk import values
-from studio_sdk.cli import options, output
+from studio_sdk.cli import completion, options, output
 from studio_sdk.cli.output import Format
 from studio_sdk.cli.runs import app
 from studio_sdk.core import CondaDependencies, Experiment, Run, RunConfiguration, ScriptRunConfig
@@ -138,7 +138,7 @@ def _signals_heeded(cancels: bool) -> Iterator[list[Run]]:
 
 def _cancel(run: Run) -> None:
     values.warn(f"canceling {run.id}")
-    run.cancel(_actor="cli")
+    run.cancel()
     ends_at = time.monotonic() + _CANCEL_SECONDS
     while run.get_status() not in TERMINAL and time.monotonic() < ends_at:
         time.sleep(0.2)

@@ -54,19 +54,25 @@ class RunMetrics:
             points = list(self._client.pages(path, {"limit": _POINTS_PER_PAGE}))
         if series["kind"] == "row":
             return _columns([row_of(point) for point in points])
-        found = [value_of(point, series["kind"]) for point in points]
+        found = _whole([value_of(point, series["kind"]) for point in points])
         return found[0] if len(found) == 1 else found
 
 
 def value_of(point: dict[str, Any], kind: str) -> Any:
     """Return the value of a point. The numbers that JSON has no word for come as text."""
     if point.get("value") is not None:
-        value = float(point["value"])
-        return int(value) if value.is_integer() and abs(value) < 1 << 53 else value
+        return float(point["value"])
     text = point.get("text", "")
     if kind == "number":
         return math.nan if text == "NaN" else float(text)
     return json.loads(text) if kind == "document" else text
+
+
+def _whole(found: list[Any]) -> list[Any]:
+    """Return a series of whole numbers as such: the server keeps floats and can not tell 3 from 3.0."""
+    if all(isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53 for value in found):
+        return [int(value) for value in found]
+    return found
 
 
 def row_of(point: dict[str, Any]) -> dict[str, Any]:

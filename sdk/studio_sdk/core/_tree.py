@@ -63,7 +63,7 @@ class RunTree:
     def _make(self, children: list[dict[str, Any]], *, outputs: Optional[str] = None) -> list[Run]:
         from studio_sdk.core.run import Run
 
-        answer = self._client.post(f"{self._path}/children", {"children": children})
+        answer = self._client.make(f"{self._path}/children", {"children": children})
         runs = [Run._of(self._experiment, item["run_id"], item, outputs=outputs) for item in answer["items"]]
         for run in runs:
             run._begin_here()

@@ -169,7 +169,7 @@ class Experiment:
             "tags": texts(tags or {}),
             "properties": {**(source_folder.git_properties(source) if source else {}), **texts(properties or {})},
         }
-        document = self._client.post(
+        document = self._client.make(
             f"{self._path}/interactive-runs", {key: value for key, value in given.items() if value}
         )
         run: Run = Run._of(self, document["run_id"], document, outputs=str(folder.absolute()))

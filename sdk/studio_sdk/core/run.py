@@ -18,7 +18,7 @@ from studio_sdk.core._metrics import RunMetrics
 from studio_sdk.core._offline import _OfflineRun
 from studio_sdk.core._tree import RunTree
 from studio_sdk.core._watching import RunWatching
-from studio_sdk.exceptions import RunEnvironmentException, ServiceException, UserErrorException
+from studio_sdk.exceptions import AzureMLException, RunEnvironmentException, ServiceException, UserErrorException
 from studio_sdk.outbox import Image, Sink, outbox
 from studio_sdk.transport import quote
 
@@ -185,7 +185,7 @@ class Run(_logging.MetricLogger, RunDetails, RunWatching, RunMetrics, RunFiles, 
         """
         self.flush()
         self._upload_outputs()
-        body = {"error": _error_text(error_details, error_code), "actor": "sdk"}
+        body = {"error": _error_text(error_details, error_code)}
         self._document = self._client.post(f"{self._path}/fail", body, repeatable=True)
         heartbeats.end(self._id)
         # A script is stopped first; what is asked next is mostly the status.
@@ -193,12 +193,12 @@ class Run(_logging.MetricLogger, RunDetails, RunWatching, RunMetrics, RunFiles, 
         while self.get_status() not in TERMINAL and time.monotonic() < ends_at:
             time.sleep(0.1)
 
-    def cancel(self, *, _actor: str = "sdk") -> None:
+    def cancel(self) -> None:
         """Ask for the run to be stopped. It is Canceled once no process of it is left.
 
         >>> run.cancel()
         """
-        self._document = self._client.post(f"{self._path}/cancel", {"actor": _actor}, repeatable=True)
+        self._document = self._client.post(f"{self._path}/cancel", repeatable=True)
 
     def flush(self, timeout_seconds: float = 300) -> None:
         """Wait until what was logged is with the server, at most so long.
@@ -309,12 +309,18 @@ class _SubmittedRun(Run):
         error_code: Optional[str] = None,
         _set_status: bool = True,
     ) -> None:
-        """Print the error, which the run's log keeps. The exit code decides how the run ends."""
+        """Record the error on the run and in its log. The exit code of the script decides how the run ends."""
         self.flush()
-        text = _error_text(error_details, error_code)
-        values.warn(f"fail() inside the script: {text or 'no details'}. The exit code of the script sets the status.")
+        text = _error_text(error_details, error_code) or "fail() was called, without details."
+        values.warn(f"fail() inside the script: {text} The exit code of the script sets the status.")
+        try:
+            self._document = self._client.post(
+                f"{self._path}/error", {"error": text}, repeatable=True, retry_seconds=_FAIL_SECONDS
+            )
+        except AzureMLException as error:
+            values.warn(f"the error is in the log only: {error}")
 
-    def cancel(self, *, _actor: str = "sdk") -> None:
+    def cancel(self) -> None:
         """Warn: a script ends itself by exiting."""
         values.warn("cancel() inside the script has no effect; end the script with sys.exit() instead.")
 
