@@ -21,6 +21,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing browser is an error.
     """
     unfit = {"sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"}
+    if os.geteuid() != 0:
+        unfit.add("root")
     if not shutil.which("chromium"):
         if os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
             raise pytest.UsageError("The browser tests need chromium on the path.")

@@ -77,7 +77,11 @@ class Agent(threading.Thread):
 
     def _beat(self) -> None:
         at = host.now()
-        values = {"targets": [target.name for target in _served()], "has_broker": self._consumers.has_broker()}
+        values = {
+            "targets": [target.name for target in _served()],
+            "has_broker": self._consumers.has_broker(),
+            "refusal": host.refusal()[:255],
+        }
         if not Worker.objects.filter(pk=self._id).update(heartbeat_at=at, **values):
             Worker.objects.create(
                 id=self._id,

@@ -68,8 +68,11 @@ _NEXT_IN_LINE = """
 def start_next(*, compute_target_id: int) -> int:
     """Win and start the next runs of a compute target while slots are free; return how many.
 
-    Called twice, or by many at once, it starts no run twice and uses no slot twice.
+    Called twice, or by many at once, it starts no run twice and uses no slot twice. While the
+    disk is full it starts nothing: the runs stay queued.
     """
+    if host.refusal():
+        return 0
     started = 0
     while attempt := claim_next(compute_target_id=compute_target_id, at=host.now()):
         # If nobody supervises it after all, its lease runs out and it is queued again.

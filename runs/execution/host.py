@@ -3,8 +3,10 @@
 import hashlib
 import os
 import secrets
+import shutil
 import socket
 import uuid
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -70,7 +72,21 @@ def work_folder(attempt: Attempt) -> Path:
 
 def work_root() -> Path:
     """Return the folder of all that attempts work on."""
-    return Path(settings.STUDIO_HOME) / "work"
+    return Path(settings.STUDIO_WORK_FOLDER or Path(settings.STUDIO_HOME) / "work")
+
+
+def refusal() -> str:
+    """Return why this machine starts nothing now, in a sentence; empty while it does."""
+    floor = settings.STUDIO_DISK_FLOOR_BYTES
+    for folder in (Path(settings.STUDIO_HOME), work_root()):
+        with suppress(FileNotFoundError):
+            free = shutil.disk_usage(folder).free
+            if free < floor:
+                return (
+                    f"The disk of {name()} has {free // 2**20:,} MiB left in {folder}; it starts nothing below"
+                    f" {floor // 2**20:,} MiB."
+                )
+    return ""
 
 
 def spool_folder() -> Path:

@@ -13,6 +13,7 @@ COOKIE_VARIABLE = "STUDIO_ATTEMPT"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWPID = 0x20000000
@@ -41,6 +42,11 @@ def hide_memory(*, hidden: bool = True) -> None:
 def die_with_parent() -> None:
     """Be killed when the thread that forked this process ends."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+
+
+def gain_no_privileges() -> None:
+    """Let no program that is started from here on be more than this process is, whatever its set-user bit says."""
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def enter_namespaces() -> None:

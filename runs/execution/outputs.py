@@ -24,6 +24,9 @@ def collect(*, run: Run, folder: Path, at: datetime, say: Callable[[str], None])
     """
     count = 0
     root = folder.resolve()
+    if not root.is_relative_to(folder.parent.resolve()):
+        say("Left out outputs: it is a link that leads out of the run's folder.")
+        return 0
     for path in _files(folder):
         name = f"outputs/{path.relative_to(folder)}"
         if count >= limits.ARTIFACTS_PER_RUN:

@@ -39,13 +39,26 @@ class CannotContain(Exception):
 
 
 @dataclass(frozen=True)
+class User:
+    """Somebody else than the one that this process belongs to, as the system's list of users has them."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+
+
+@dataclass(frozen=True)
 class Command:
-    """What to start: argv, its whole environment, its folder, and limits of each process (None is none)."""
+    """What to start: argv, its whole environment, its folder, limits of each process (None is none), as whom."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     folder: str
     limits: Mapping[str, int | None] = field(default_factory=dict)
+    # None is the user of this process; anybody else needs root.
+    user: User | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,7 @@ class ProcessTree:
             "environment": dict(command.environment),
             "folder": command.folder,
             "limits": dict(command.limits),
+            "user": [command.user.uid, command.user.gid, list(command.user.groups)] if command.user else None,
         }
         data = json.dumps(message).encode() + b"\n"
         try:

@@ -125,7 +125,13 @@ class _Shim:
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
     def _start(
-        self, *, argv: list[str], environment: dict[str, str], folder: str, limits: dict[str, int | None]
+        self,
+        *,
+        argv: list[str],
+        environment: dict[str, str],
+        folder: str,
+        limits: dict[str, int | None],
+        user: tuple[int, int, list[int]] | None,
     ) -> None:
         """Start the script; its output goes where the descriptor that came with the message leads."""
         output = self._descriptors.pop(0)
@@ -133,7 +139,7 @@ class _Shim:
         pid = os.fork()
         if pid == 0:
             try:
-                _become(argv, environment, folder, limits, output, tell)
+                _become(argv, environment, folder, limits, user, output, tell)
             except BaseException as error:
                 number = getattr(error, "errno", None) or 0
                 os.write(tell, json.dumps([number, str(error)[:1000]]).encode())
@@ -200,17 +206,21 @@ class _Shim:
 
 
 def _become(
-    argv: list[str], environment: dict[str, str], folder: str, limits: dict[str, int | None], output: int, tell: int
+    argv: list[str],
+    environment: dict[str, str],
+    folder: str,
+    limits: dict[str, int | None],
+    user: tuple[int, int, list[int]] | None,
+    output: int,
+    tell: int,
 ) -> NoReturn:
     """Turn the forked child into the script."""
     os.setsid()
-    kernel.die_with_parent()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o077)
-    os.chdir(folder)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.set_inheritable(tell, False)
@@ -220,9 +230,19 @@ def _become(
     for name, kind in _RLIMITS.items():
         value = limits.get(name)
         if value is not None:
-            resource.setrlimit(kind, (value, value))
+            # At the lower of the two the kernel says which limit it was (SIGXCPU), at the upper it only kills.
+            resource.setrlimit(kind, (value, value + 1 if kind == resource.RLIMIT_CPU else value))
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
         score.write("500")  # short of memory, the system ends the script before the servers
+    if user is not None:
+        uid, gid, groups = user
+        os.setgroups(groups)
+        os.setgid(gid)
+        os.setuid(uid)
+        kernel.gain_no_privileges()
+    # Only now: a change of user forgets it.
+    kernel.die_with_parent()
+    os.chdir(folder)
     os.execvpe(argv[0], argv, environment)  # noqa: S606
 
 

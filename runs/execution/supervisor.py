@@ -23,7 +23,7 @@ from django.utils import timezone
 from runs import dispatch, lifecycle, log_context, storage
 from runs.actions import snapshots, tokens, unmet
 from runs.errors import RunsError
-from runs.execution import delivery, environment, finish, host, kernel, outcome, packages
+from runs.execution import bounds, delivery, environment, finish, host, kernel, outcome, packages
 from runs.execution.logs import Follower, LogWriter, Pump, SystemLog
 from runs.execution.outcome import Outcome, Retry
 from runs.execution.process import CannotContain, CannotStart, Command, Exit, ProcessTree, Tier
@@ -53,7 +53,14 @@ class CannotRun(RunsError):
 
 
 # Why a run is not started that is no bug of ours.
-_REFUSALS = (CannotRun, CannotStart, packages.CannotPrepare, snapshots.BadSnapshot, storage.Unreachable)
+_REFUSALS = (
+    CannotRun,
+    CannotStart,
+    packages.CannotPrepare,
+    snapshots.BadSnapshot,
+    storage.Unreachable,
+    bounds.NoSuchUser,
+)
 
 
 def load() -> None:
@@ -119,6 +126,8 @@ class Supervisor:
         self.folder = host.work_folder(attempt)
         self.code = self.folder / "code"
         self.system_log = SystemLog(self.run.pk, attempt.number)
+        self.limits = bounds.limits_of(self.run, attempt.compute_target)
+        self.user: User | None = None
         self.pulse = Pulse(attempt)
         self.was_told_to_leave = False
         self.script_started_at: datetime | None = None
@@ -148,10 +157,16 @@ class Supervisor:
             except ToStop:
                 return Outcome(RunStatus.CANCELED)
             except _REFUSALS as error:
-                return Outcome(RunStatus.FAILED, reason="It could not be started.", error=str(error))
+                words = str(error)
+                if self.user is not None and "Permission denied" in words:
+                    words += f" The user {self.user.name} must reach it: see STUDIO_WORK_FOLDER."
+                return Outcome(RunStatus.FAILED, reason="It could not be started.", error=words)
             except Fenced:
                 raise
-            except Exception:
+            except Exception as error:
+                if isinstance(error, OSError) and self.script_started_at is None:
+                    reason = f"It could not be prepared on {host.name()}."  # no room on the disk, no right to write
+                    return Outcome(RunStatus.FAILED, reason=reason, error=str(error))
                 logger.exception("Attempt %s: internal error", self.attempt)
                 return Outcome(
                     RunStatus.FAILED,
@@ -164,6 +179,10 @@ class Supervisor:
 
     def prepare(self, held: ExitStack) -> Command:
         """Unpack the code, make the Python environment, and return what to start."""
+        self.user = bounds.user_of(self.attempt.compute_target)
+        if self.user is not None and self.run.requirements:
+            # Installing runs code of the packages, and its result would be shared between users.
+            raise CannotRun("Packages are not installed for runs as another user: name an interpreter that has them.")
         for name in ("outputs", "logs"):
             (self.code / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.run.snapshot is not None:
@@ -182,13 +201,15 @@ class Supervisor:
         _, token = self._tell(
             lambda: tokens.create_run_token(run=self.run, attempt_number=self.attempt.number, at=host.now())
         )
-        target = self.attempt.compute_target
-        limits = {
-            name: getattr(target, name) for name in ("memory_bytes", "process_count", "cpu_seconds", "file_bytes")
-        }
+        if self.user is not None:
+            bounds.hand_over(self.folder, self.user)
+        if self.limits["process_count"] and os.geteuid() == 0 and self.user is None:
+            self.system_log.say("The limit of processes does not bind root: let the compute target name a user.")
         self.system_log.say(f"Prepared on {host.name()}, attempt {self.attempt.number}.")
         variables = environment.build(self.run, self.attempt, token=token, interpreter=interpreter)
-        return Command(argv, variables, str(self.code), limits)
+        if self.user is not None:
+            variables |= {"HOME": self.user.home, "USER": self.user.name, "LOGNAME": self.user.name}
+        return Command(argv, variables, str(self.code), self.limits, self.user)
 
     def _argv(self, interpreter: Path) -> list[str]:
         arguments = [str(argument) for argument in self.run.arguments]
@@ -293,11 +314,14 @@ class Supervisor:
             reason = f"Killed by signal {ended.signal} ({_signal_name(ended.signal)})."
             if ended.signal == signal.SIGKILL:
                 reason += " Perhaps the machine was short of memory."
+        words = pump.last_words()
+        if limit := bounds.explain(ended, words, self.limits):
+            reason = f"{reason.removesuffix('.')}: {limit}."
         self.system_log.say(f"Ended: {reason}")
         return Outcome(
             RunStatus.FAILED,
             reason=reason,
-            error=pump.last_words(),
+            error=words,
             exit_code=ended.code,
             exit_signal=ended.signal,
             retry=Retry.FAILURE,

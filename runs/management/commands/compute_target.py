@@ -45,6 +45,7 @@ class Command(BaseCommand):
         )
         for option, meaning in _LIMITS:
             create.add_argument(option, type=int, help=f"limit: {meaning} (default: none)")
+        create.add_argument("--run-as", default="", help="user of the workers' system as whom scripts run (needs root)")
         commands.add_parser("list", help="list the compute targets")
         for word, (_, meaning) in _SWITCHES.items():
             commands.add_parser(word, help=meaning).add_argument("name")
@@ -66,6 +67,7 @@ class Command(BaseCommand):
             description=options["description"],
             slots=options["slots"],
             refuses_conda_and_docker=options["refuses_conda_and_docker"],
+            run_as=options["run_as"],
             created_at=timezone.now(),
             **{field: options[field] for field in limits},
         )

@@ -5,10 +5,11 @@ from runs.models import ComputeTarget
 
 
 def test_create_makes_an_enabled_target_with_its_limits(db: None) -> None:
-    call_command("compute_target", "create", "gpu", "--slots", "3", "--memory-bytes", "1000000")
+    call_command("compute_target", "create", "gpu", "--slots", "3", "--memory-bytes", "1000000", "--run-as", "nobody")
 
     target = ComputeTarget.objects.get(name="gpu")
     assert (target.slots, target.memory_bytes, target.cpu_seconds, target.is_enabled) == (3, 1_000_000, None, True)
+    assert target.run_as == "nobody"
 
 
 def test_a_name_is_given_once(local: ComputeTarget) -> None:
