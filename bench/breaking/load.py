@@ -11,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
+from django.db import Error, connections
 from studio_sdk.exceptions import ServerUnreachable, ServiceException
 from studio_sdk.transport import Client, quote
 
 from bench.breaking import scripts
 from bench.breaking.site import Site
+from runs.models import Run
+from runs.status import RunStatus
 
 # Each kind of script, and how often it is chosen.
 KINDS = {
@@ -23,6 +26,8 @@ KINDS = {
     "flood": 1,
 }  # fmt: skip
 _ACTIVE_AT_MOST = 24
+# A cancel of a queued run shows little: most should run when it comes.
+_QUEUED_AT_MOST = 6
 # How long a client insists while the server is away.
 _INSIST_SECONDS = 90.0
 
@@ -65,7 +70,7 @@ class Load:
         self._client = Client(self.site.address, token=self.token, retry_seconds=_INSIST_SECONDS)
         self._is_over = threading.Event()
         self._active = 0
-        self._pool = ThreadPoolExecutor(8, thread_name_prefix="load")
+        self._pool = ThreadPoolExecutor(_ACTIVE_AT_MOST, thread_name_prefix="load")
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._zip = _zip()
 
@@ -81,10 +86,18 @@ class Load:
 
     def _run(self) -> None:
         while not self._is_over.is_set():
-            if self._active < _ACTIVE_AT_MOST and self._pool._work_queue.qsize() < 4:
+            if self._active < _ACTIVE_AT_MOST and self._queued() < _QUEUED_AT_MOST:
                 # All chance is drawn here, in one thread, so that a seed means something.
                 self._pool.submit(self._guard, self._plan(), self._cancel_plan(), self.random.random() < 0.2)
             self._is_over.wait(self.random.uniform(0.1, 0.7))
+
+    def _queued(self) -> int:
+        try:
+            return Run.objects.filter(status=RunStatus.QUEUED).count()
+        except Error:
+            return 0
+        finally:
+            connections.close_all()
 
     def _plan(self) -> tuple[Submission, float]:
         kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]

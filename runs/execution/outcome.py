@@ -46,6 +46,13 @@ class Outcome:
         """Return when the script started, if it did."""
         return datetime.fromisoformat(self.started_at) if self.started_at else None
 
+    def with_loss(self, lost_bytes: int) -> "Outcome":
+        """Return the outcome that also says what of the log found no room, where the log itself cannot."""
+        if not lost_bytes:
+            return self
+        loss = f"{lost_bytes} bytes of its log were lost: no room on the disk."
+        return dataclasses.replace(self, reason=f"{self.reason} {loss}".strip())
+
 
 def save(attempt: Attempt, outcome: Outcome) -> None:
     """Write the outcome to this machine's spool, whole or not at all."""

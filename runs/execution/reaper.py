@@ -68,6 +68,9 @@ def lead(name: str, *, holder: str, at: datetime) -> bool:
 
 
 def _reap_attempts(attempts, at: datetime) -> int:
+    lease = timedelta(seconds=settings.STUDIO_LEASE_SECONDS)
+    # No lease is so long: the clock was set back, and these would seem to live for hours.
+    attempts.filter(ended_at__isnull=True, lease_until__gt=at + 2 * lease).update(lease_until=at + lease)
     silent = (
         attempts.filter(ended_at__isnull=True, lease_until__lt=at)
         .select_related("run", "compute_target")
@@ -109,14 +112,14 @@ def _reap(attempt: Attempt, at: datetime) -> bool:
         return False
     if never_started:
         lost = Outcome(RunStatus.FAILED, reason=f"No supervisor started on {attempt.host}.", retry=Retry.NEVER_STARTED)
-        return settle.settle(attempt, lost, at=at, actor=_ACTOR)
+        return settle.settle(attempt, lost, at=at, actor=_ACTOR, if_silent=True)
     reason = f"Worker lost. {silence}."
     if not is_local:
         if not is_gone:
             reason += " Its processes may still run there."
         # Where that is so, a second copy could run beside the first.
         lost = Outcome(RunStatus.FAILED, reason=reason, retry=Retry.LOST if is_gone else Retry.NO)
-        return settle.settle(attempt, lost, at=at, actor=_ACTOR)
+        return settle.settle(attempt, lost, at=at, actor=_ACTOR, if_silent=True)
     if left := kill_attempt(attempt):
         reason += f" {left} of its processes could not be killed."
     started_at = attempt.run.started_at.isoformat() if attempt.run.started_at else ""

@@ -15,19 +15,21 @@ from runs.status import CLAIMED, RunStatus
 logger = logging.getLogger(__name__)
 
 # However often a run may be retried by its own wish: a worker that it brings down is not fed to it for ever.
-_LOST_RETRIES = 3
+LOST_RETRIES = 3
 _NEVER_STARTED_RETRIES = 10
 _LONGEST_BACK_OFF_SECONDS = 3600.0
 
 
-def settle(attempt: Attempt, outcome: Outcome, *, at: datetime, actor: str) -> bool:
+def settle(attempt: Attempt, outcome: Outcome, *, at: datetime, actor: str, if_silent: bool = False) -> bool:
     """End `attempt` and move its run as `outcome` says, in one transaction.
 
     Returns False, and writes nothing, if the attempt has ended already: whoever comes
-    second has no say. A run that was asked to stop is never retried.
+    second has no say. With `if_silent`, nor if it was adopted or its lease renewed since
+    `attempt` was read. A run that was asked to stop is never retried.
     """
+    held = {"pid": attempt.pid, "lease_until": attempt.lease_until} if if_silent else {}
     with transaction.atomic():
-        if not _end(attempt, outcome, at):
+        if not _end(attempt, outcome, at, held):
             return False
         run = Run.objects.select_for_update(of=("self",)).get(pk=attempt.run_id)
         if run.attempt_number == attempt.number and run.status in CLAIMED:
@@ -39,8 +41,8 @@ def settle(attempt: Attempt, outcome: Outcome, *, at: datetime, actor: str) -> b
     return True
 
 
-def _end(attempt: Attempt, outcome: Outcome, at: datetime) -> int:
-    return Attempt.objects.live().filter(pk=attempt.pk).update(
+def _end(attempt: Attempt, outcome: Outcome, at: datetime, held: dict[str, Any]) -> int:
+    return Attempt.objects.live().filter(pk=attempt.pk, **held).update(
         started_at=outcome.script_started_at,
         ended_at=at,
         reason=outcome.reason[: limits.REASON_LENGTH],
@@ -101,12 +103,20 @@ def _retry_at(run: Run, attempt: Attempt, outcome: Outcome, at: datetime) -> dat
     allowed = {
         Retry.NO: 0,
         Retry.FAILURE: run.max_retries,
-        Retry.LOST: max(run.max_retries, _LOST_RETRIES) if run.retries_lost_workers else 0,
+        Retry.LOST: max(run.max_retries, LOST_RETRIES) if run.retries_lost_workers else 0,
         Retry.NEVER_STARTED: _NEVER_STARTED_RETRIES,
     }[outcome.retry]
-    if run.status == RunStatus.CANCEL_REQUESTED or attempt.number > allowed:
+    if run.status == RunStatus.CANCEL_REQUESTED or _tries(attempt, outcome) > allowed:
         return None
     if outcome.retry is Retry.NEVER_STARTED:
         return at
-    seconds = settings.STUDIO_RETRY_SECONDS * 2 ** (attempt.number - 1)
+    seconds = settings.STUDIO_RETRY_SECONDS * 2 ** min(attempt.number - 1, 30)
     return at + timedelta(seconds=min(seconds, _LONGEST_BACK_OFF_SECONDS))
+
+
+def _tries(attempt: Attempt, outcome: Outcome) -> int:
+    """Return how often the run was tried, in the sense of why it may be tried again."""
+    if outcome.retry is Retry.NEVER_STARTED:
+        return attempt.number
+    # An earlier attempt that nobody supervised ran nothing, and costs no retry.
+    return attempt.number - attempt.run.attempts.filter(number__lt=attempt.number, pid__isnull=True).count()

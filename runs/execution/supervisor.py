@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,7 +92,9 @@ def _adopt(attempt_id: int) -> Attempt | None:
     me = kernel.ProcessId.of(os.getpid())
     assert me is not None  # noqa: S101
     mine = {"pid": me.pid, "pid_started_at": me.started}
-    adopted = Attempt.objects.live().filter(pk=attempt_id, pid__isnull=True).update(**mine)
+    # With a lease of its own: the claim's may be about to run out, and a reaper about to act on that.
+    lease_until = host.now() + timedelta(seconds=settings.STUDIO_LEASE_SECONDS)
+    adopted = Attempt.objects.live().filter(pk=attempt_id, pid__isnull=True).update(lease_until=lease_until, **mine)
     # The second look is for an update that was made but whose answer was lost.
     if not adopted and not Attempt.objects.live().filter(pk=attempt_id, **mine).exists():
         return None
@@ -151,9 +153,10 @@ class Supervisor:
                 command = self.prepare(held)
                 pump = self.start(command)
                 try:
-                    return self.watch(pump)
+                    ended = self.watch(pump)
                 finally:
                     self._end_tree(pump)
+                return ended.with_loss(pump.lost_bytes)
             except ToStop:
                 return Outcome(RunStatus.CANCELED)
             except _REFUSALS as error:
@@ -381,7 +384,10 @@ class Supervisor:
         """Write the outcome where it outlives this process, then to the rows, for as long as that takes."""
         self.tree.kill()
         self.pulse.script_runs = False
-        outcome.save(self.attempt, ended)
+        try:
+            outcome.save(self.attempt, ended)
+        except OSError as error:  # a full disk: the rows may still take it
+            logger.error("Attempt %s: the outcome cannot be spooled: %s", self.attempt, error)
         self.tree.close()
         try:
             finish.finish(self.attempt, ended, persist=_persist)

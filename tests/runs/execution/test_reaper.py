@@ -123,6 +123,16 @@ def test_a_dead_supervisor_of_this_machine_is_not_waited_for(claimed, reap):
     assert status(attempt) == "Failed"
 
 
+def test_a_clock_that_was_set_back_hides_no_silence_for_long(claimed, reap, noon):
+    attempt = claimed(pid=999_999)
+    Attempt.objects.update(lease_until=noon + timedelta(hours=1))
+
+    reap(0)
+    reap(16)
+
+    assert status(attempt) == "NotResponding"
+
+
 def test_an_attempt_that_never_started_is_queued_again(claimed, reap):
     attempt = claimed(status=RunStatus.PREPARING)
 

@@ -9,8 +9,11 @@ from runs.execution.outcome import Outcome, Retry
 from runs.models import Attempt, Run
 from runs.status import RunStatus
 from tests import factories
+from tests.factories import NOON
 
 FAILED = Outcome(RunStatus.FAILED, reason="Exit code 1.", error="boom", exit_code=1, retry=Retry.FAILURE)
+NEVER_STARTED = Outcome(RunStatus.FAILED, reason="No supervisor started on h.", retry=Retry.NEVER_STARTED)
+COPIED = ("compute_target", "host", "boot_id", "cookie", "claimed_at", "lease_until")
 
 
 @pytest.fixture
@@ -103,6 +106,39 @@ def test_a_failed_attempt_is_tried_again_with_back_off_as_often_as_was_allowed(a
     assert [run.status for run in runs] == ["Queued", "Queued", "Failed"]
     assert [run.not_before for run in runs] == [noon + timedelta(seconds=10), noon + timedelta(seconds=40), None]
     assert runs[0].reason == "Attempt 1: Exit code 1. Tried again."
+
+
+def test_an_attempt_that_nobody_supervised_costs_no_retry(attempt_at, noon):
+    attempt = attempt_at(max_retries=1)
+    settle.settle(attempt, NEVER_STARTED, at=noon, actor="reaper")
+    Run.objects.update(status=RunStatus.RUNNING, attempt_number=2)
+    second = Attempt.objects.create(
+        run=attempt.run, number=2, pid=1, **{name: getattr(attempt, name) for name in COPIED}
+    )
+
+    settle.settle(second, FAILED, at=noon, actor="supervisor")
+
+    assert Run.objects.get().status == "Queued"
+
+
+@pytest.mark.parametrize("change", [{"pid": 4242}, {"lease_until": NOON + timedelta(seconds=15)}])
+def test_one_who_was_heard_since_is_not_silent(attempt_at, noon, change):
+    attempt = attempt_at(status=RunStatus.STARTING)
+    Attempt.objects.filter(pk=attempt.pk).update(**change)
+
+    assert not settle.settle(attempt, NEVER_STARTED, at=noon, actor="reaper", if_silent=True)
+
+    assert Run.objects.get().status == "Starting"
+    assert Attempt.objects.get().ended_at is None
+
+
+def test_what_of_a_log_found_no_room_is_said_where_the_log_itself_cannot(attempt_at, noon):
+    attempt = attempt_at()
+
+    settle.settle(attempt, FAILED.with_loss(17), at=noon, actor="supervisor")
+
+    assert Run.objects.get().reason == "Exit code 1. 17 bytes of its log were lost: no room on the disk."
+    assert FAILED.with_loss(0) is FAILED
 
 
 def test_what_cannot_be_started_is_not_tried_again(attempt_at, noon):
