@@ -26,7 +26,7 @@ from runs.errors import RunsError
 from runs.execution import bounds, delivery, environment, finish, host, kernel, outcome, packages
 from runs.execution.logs import Follower, LogWriter, Pump, SystemLog
 from runs.execution.outcome import Outcome, Retry
-from runs.execution.process import CannotContain, CannotStart, Command, Exit, ProcessTree, Tier
+from runs.execution.process import CannotContain, CannotStart, Command, Exit, ProcessTree, Tier, User
 from runs.execution.pulse import Fenced, Pulse, ToStop
 from runs.models import Attempt, Run
 from runs.status import CLAIMED, RunStatus
@@ -75,6 +75,7 @@ def main(attempt_id: int, tier: Tier) -> None:
         kernel.hide_memory()
         attempt = _persist(lambda: _adopt(attempt_id))
         if attempt is not None:
+            log_context.set_for_process(run_id=attempt.run.run_id, attempt=attempt.number)
             _persist(lambda: delivery.sign_in(attempt))
             Supervisor(attempt, tree).live()
 
@@ -82,7 +83,6 @@ def main(attempt_id: int, tier: Tier) -> None:
 def _tree(tier: Tier) -> ProcessTree:
     try:
         return ProcessTree(tier)
-            log_context.set_for_process(run_id=attempt.run.run_id, attempt=attempt.number)
     except CannotContain:
         logger.warning("No process tree of tier %s; the next best serves.", tier)
         return ProcessTree(Tier.SUBREAPER)
