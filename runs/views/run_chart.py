@@ -6,6 +6,7 @@ number is a mark at the edge.
 """
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -121,7 +122,8 @@ def _range(values: Iterable[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     if low == high:
         pad = abs(low) * 0.05 or 0.5
-        return low - pad, high + pad
+        # The greatest double has nothing above it.
+        return max(low - pad, -sys.float_info.max), min(high + pad, sys.float_info.max)
     return low, high
 
 
