@@ -9,7 +9,7 @@ costs a request nothing.
 import logging
 import threading
 
-from celery import current_app
+from celery import Signature, current_app
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,25 @@ def hint(*, compute_target_id: int, compute_target_name: str) -> None:
     _sender.send(compute_target_id, compute_target_name)
 
 
+def load() -> None:
+    """Load what the first hint would have to wait for. Opens no connection, so that one may fork afterwards."""
+    current_app.finalize(auto=True)
+    with current_app.connection_for_write() as connection:
+        _ = connection.transport
+    _ = current_app.amqp.router
+    _hint(0, "").freeze()
+
+
 def flush(*, timeout_seconds: float) -> bool:
     """Wait until the hints of this process are sent, or the time is over; return whether they are."""
     return _sender.flush(timeout_seconds)
+
+
+def _hint(compute_target_id: int, compute_target_name: str) -> Signature:
+    # Not send_task, which ignores the eager mode of tests.
+    return current_app.signature(
+        EXECUTE_NEXT, kwargs={"compute_target_id": compute_target_id}, queue=queue_name(compute_target_name)
+    )
 
 
 class _Sender:
@@ -67,12 +83,7 @@ class _Sender:
                 compute_target_id, compute_target_name = self._waiting.popitem()
                 self._is_sending = True
             try:
-                # Not send_task, which ignores the eager mode of tests.
-                current_app.signature(
-                    EXECUTE_NEXT,
-                    kwargs={"compute_target_id": compute_target_id},
-                    queue=queue_name(compute_target_name),
-                ).apply_async(retry=False, expires=60, ignore_result=True)
+                _hint(compute_target_id, compute_target_name).apply_async(retry=False, expires=60, ignore_result=True)
             except Exception as error:  # whatever the transport raises: a hint may be lost
                 logger.warning("Hint for %s not sent: %s", compute_target_name, error)
 

@@ -64,7 +64,9 @@ _REFUSALS = (
 
 
 def load() -> None:
-    """Load what the first run would have to wait for: models, queries, the driver of the database."""
+    """Load what the first run would have to wait for: models, queries, the drivers of database and broker."""
+    dispatch.load()
+    environment.passed()
     Attempt.objects.select_related("run__experiment", "run__workspace", "run__snapshot", "compute_target").first()
     Run.objects.first()
 
