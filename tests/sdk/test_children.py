@@ -50,6 +50,40 @@ def test_many_children_are_one_request(run, requests):
     assert {child.status for child in children} == {"Running"}
 
 
+@pytest.fixture
+def lost_answers(monkeypatch) -> list[int]:
+    """The first answer of each request gets lost on its way back."""
+    lost: list[int] = []
+    before = Client._send
+
+    def send(self, method, target, payload, headers, reached, read):
+        answer = before(self, method, target, payload, headers, reached, read)
+        if len(lost) % 2 == 0:
+            lost.append(answer.status)
+            raise ConnectionResetError("the answer got lost")
+        lost.append(answer.status)
+        return answer
+
+    monkeypatch.setattr(Client, "_send", send)
+    return lost
+
+
+def test_a_lost_answer_neither_loses_nor_doubles_children(run, lost_answers):
+    children = run.create_children(count=3)
+
+    assert lost_answers == [201, 201]
+    assert list(Row.objects.filter(parent__run_id=run.id).order_by("id").values_list("run_id", flat=True)) == [
+        child.id for child in children
+    ]
+
+
+def test_a_lost_answer_starts_no_interactive_run_twice(experiment, lost_answers):
+    run = experiment.start_logging(snapshot_directory=None)
+
+    assert lost_answers == [201, 201]
+    assert Row.objects.get().run_id == run.id
+
+
 def test_children_by_the_values_of_a_tag(run):
     children = run.create_children(tag_key="fold", tag_values=["a", 2, None])
 

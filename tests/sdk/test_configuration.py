@@ -5,9 +5,10 @@ import json
 import pytest
 from studio_sdk.core import CondaDependencies, Environment, RunConfiguration, ScriptRunConfig
 from studio_sdk.core.runconfig import DockerConfiguration
-from studio_sdk.exceptions import NotAvailable, UserErrorException
+from studio_sdk.exceptions import NotAvailable, ServiceException, UserErrorException
 
 from runs.models import Run as Row
+from tests import factories
 
 
 @pytest.fixture
@@ -208,6 +209,17 @@ def test_a_submission_reaches_the_server_whole(experiment, folder):
     assert (row.environment_variables, row.max_run_duration_seconds) == ({"A": "1"}, 60)
     assert (run.get_tags(), run.get_properties()) == ({"t": None}, {"p": "1"})
     assert row.display_name == "One"
+
+
+def test_a_target_that_refuses_docker_says_so_at_submit(experiment, folder):
+    factories.compute_target("strict", refuses_conda_and_docker=True)
+    (folder / "train.py").write_text("print(1)")
+    config = RunConfiguration()
+    config.target = "strict"
+    config.environment.docker.enabled = True
+
+    with pytest.raises(ServiceException, match=r"'strict' refuses runs that ask for Docker \("):
+        experiment.submit(ScriptRunConfig(".", "train.py", run_config=config))
 
 
 def test_a_script_that_is_not_there_is_refused_here(experiment):

@@ -1,5 +1,7 @@
 """Run.get_context(): inside a submitted script, and offline."""
 
+import time
+
 import pytest
 from studio_sdk.core import Run, ScriptRunConfig
 from studio_sdk.exceptions import RunEnvironmentException
@@ -72,13 +74,22 @@ def test_inside_a_script_the_context_is_its_run(inside, run):
 
 def test_inside_a_script_the_status_is_the_workers(inside, run, capsys):
     inside.complete()
-    inside.fail("no data")
+    inside.fail(ValueError("no data"), error_code="DataError")
     inside.cancel()
     with inside as same:
         same.log("a", 1)
 
     assert run.get_status() == "Running"
+    assert run.get_details()["error"]["error"]["message"] == "DataError: ValueError: no data"
     assert "no data" in capsys.readouterr().err
+
+
+def test_an_error_that_can_not_be_recorded_does_not_stop_the_script(inside, run, capsys):
+    run.cancel()
+
+    inside.fail("no data")
+
+    assert "in the log only" in capsys.readouterr().err
 
 
 def test_asking_for_the_context_asks_the_server_nothing(monkeypatch):
@@ -101,12 +112,14 @@ def test_a_submitted_script_logs_reads_and_has_children(experiment, folder, work
         "    child.log('b', 1)\n"
         "open('outputs/model.txt', 'w').write('model')\n"
         "print('arguments', sys.argv[1:])\n"
+        "run.fail('too few rows')\n"
     )
 
     run = experiment.submit(ScriptRunConfig(".", "train.py", ["--n", 3]), tags={"set": "before"})
     details = run.wait_for_completion()
 
     assert details["status"] == "Completed"
+    assert details["error"]["error"]["message"] == "too few rows"
     assert run.type == "azureml.scriptrun"
     assert details["runDefinition"]["arguments"] == ["--n", "3"]
     assert run.get_tags() == {"set": "before", "where": "explore-runs"}
@@ -122,7 +135,7 @@ def test_a_running_script_that_is_failed_stops_and_stays_failed(experiment, fold
     (folder / "long.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)")
     run = experiment.submit(ScriptRunConfig(".", "long.py"))
     while run.get_status() != "Running":
-        pass
+        time.sleep(0.05)
 
     run.fail("not worth it")
 

@@ -37,6 +37,17 @@ def test_a_number_of_numpy_is_a_number(run, value):
     assert run.get_metrics() == {"n": 3}
 
 
+def test_a_series_of_whole_numbers_reads_back_as_such_and_any_other_as_floats(run):
+    run.log_list("whole", [1, 2.0])
+    run.log_list("mixed", [0.5, 1, 2.0])
+    run.log_row("row", whole=1, float=1.0)
+
+    metrics = run.get_metrics()
+    assert repr(metrics["whole"]) == "[1, 2]"
+    assert repr(metrics["mixed"]) == "[0.5, 1.0, 2.0]"
+    assert repr(metrics["row"]) == "{'whole': 1, 'float': 1.0}"
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf, 1e308 * 10])
 def test_infinities_arrive(run, value):
     run.log("n", value)

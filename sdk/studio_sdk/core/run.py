@@ -312,7 +312,7 @@ class _SubmittedRun(Run):
         """Record the error on the run and in its log. The exit code of the script decides how the run ends."""
         self.flush()
         text = _error_text(error_details, error_code) or "fail() was called, without details."
-        values.warn(f"fail() inside the script: {text} The exit code of the script sets the status.")
+        values.warn(f"fail() inside the script, whose exit code sets the status: {text}")
         try:
             self._document = self._client.post(
                 f"{self._path}/error", {"error": text}, repeatable=True, retry_seconds=_FAIL_SECONDS
