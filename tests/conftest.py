@@ -27,6 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
             raise pytest.UsageError("The browser tests need chromium on the path.")
         unfit.add("browser")
+    if not shutil.which("nginx") and not os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
+        unfit.add("nginx")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unfit)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
