@@ -23,6 +23,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "object-src 'none'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
+        # The last one: a view may add to it.
         "form-action 'self'",
     )
 )
@@ -35,7 +36,10 @@ def security_headers(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        # A form whose answer leads elsewhere: its view says where.
+        also = getattr(response, "form_action", "")
+        policy = f"{CONTENT_SECURITY_POLICY} {also}" if also else CONTENT_SECURITY_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         if request.headers.get("HX-Request") == "true":
             # Else the browser's back button may show a part as if it were the page.

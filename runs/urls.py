@@ -53,8 +53,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # For load balancers and monitors.
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    # Programs.
     path("metrics", metrics.metrics, name="metrics"),
+    # Programs.
     path("api/v1/", api_v1.addresses()),
     # People.
     path("sign-in/", sign_in.sign_in, name="sign_in"),

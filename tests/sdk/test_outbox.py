@@ -70,6 +70,9 @@ class WebServer:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
+        """Start it and wait until it answers. If it runs, nothing happens."""
+        if self.process is not None:
+            return
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--blocking-threads", "2", "studio.wsgi:application"]
         self.process = subprocess.Popen(
@@ -99,12 +102,18 @@ class WebServer:
             return False
 
 
-@pytest.fixture
-def web(person, tmp_path_factory) -> Iterator[WebServer]:
+@pytest.fixture(scope="module")
+def standing_web(django_db_setup, tmp_path_factory) -> Iterator[WebServer]:
+    """One server for all of these tests, on the tests' database."""
     web = WebServer(tmp_path_factory.mktemp("web-home"))
-    web.start()
     yield web
     web.kill()
+
+
+@pytest.fixture
+def web(person, standing_web) -> WebServer:
+    standing_web.start()
+    return standing_web
 
 
 @pytest.fixture
