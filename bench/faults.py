@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +85,7 @@ def _break(site: sites.Site, seed: int, minutes: float) -> int:
         checker.look()
     nemesis.stop()
     load.stop()
-    quiet_seconds = _wait_for_quiet()
+    quiet_seconds = _wait_for_quiet(site)
     # The janitor's rounds, and looks at the pages without any fault.
     time.sleep(8)
     checker.look()
@@ -104,7 +105,7 @@ def _link(site: sites.Site) -> str:
     return sign_in.make_link(user=user, address=site.address)
 
 
-def _wait_for_quiet() -> float:
+def _wait_for_quiet(site: sites.Site) -> float:
     """Wait until nothing is active that could end by itself; return how long that took."""
     from django.db import Error, connections
 
@@ -122,7 +123,20 @@ def _wait_for_quiet() -> float:
         except Error:
             connections.close_all()
         time.sleep(0.5)
+    else:
+        print("not quiet; the processes are:")
+        for process in site.processes():
+            print(f"  {process.pid} {process.ppid()} {process.name()} {process.status()} {_waits_at(process.pid)}")
     return time.monotonic() - began
+
+
+def _waits_at(pid: int) -> str:
+    """Return where in the kernel each thread of a process waits."""
+    found = []
+    for task in sorted(Path(f"/proc/{pid}/task").glob("*/wchan")):
+        with suppress(OSError):
+            found.append(task.read_text())
+    return " ".join(found)
 
 
 def _report(load, nemesis, checker, quiet_seconds: float) -> None:  # type: ignore[no-untyped-def]  # after setup

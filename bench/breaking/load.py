@@ -27,7 +27,7 @@ KINDS = {
 }  # fmt: skip
 _ACTIVE_AT_MOST = 24
 # A cancel of a queued run shows little: most should run when it comes.
-_QUEUED_AT_MOST = 6
+_QUEUED_AT_MOST = 2
 # How long a client insists while the server is away.
 _INSIST_SECONDS = 90.0
 
@@ -111,7 +111,7 @@ class Load:
         if self.random.random() > 0.4:
             return []
         times = self.random.choice([1, 1, 2])
-        return [(self.random.uniform(0, 3), self.random.choice([1.0, 1.0, 0.0])) for _ in range(times)]
+        return [(self.random.uniform(0, 5), self.random.choice([1.0, 1.0, 0.0])) for _ in range(times)]
 
     def _guard(self, plan: tuple[Submission, float], cancels: list[tuple[float, float]], is_repeated: bool) -> None:
         self._active += 1
