@@ -8,11 +8,13 @@ detached from it twice over: the end of launcher or worker does not touch them.
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import NoReturn
 
@@ -39,6 +41,14 @@ def warm_up() -> str:
     return _launcher.warm_up()
 
 
+def fork() -> None:
+    """Start the launcher as a fork of this process, whose memory it then shares, and every supervisor with it.
+
+    For a process that has one thread and no open connection yet; elsewhere `warm_up` starts one anew.
+    """
+    _launcher.fork()
+
+
 def stop() -> None:
     """Let the launcher of this process go. Supervisors stay."""
     _launcher.stop()
@@ -58,19 +68,55 @@ def _spawn(*arguments: str, stdin: int) -> "subprocess.Popen[bytes]":
         )
 
 
+class _Forked:
+    """A forked child, with what is used of `subprocess.Popen`."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._has_ended = False
+
+    def poll(self) -> int | None:
+        if not self._has_ended:
+            with suppress(ChildProcessError):
+                self._has_ended = os.waitpid(self._pid, os.WNOHANG)[0] != 0
+        return 0 if self._has_ended else None
+
+    def wait(self, timeout: float = 5.0) -> int:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("launcher", timeout)
+            time.sleep(0.01)
+        return 0
+
+    def kill(self) -> None:
+        if not self._has_ended:
+            os.kill(self._pid, signal.SIGKILL)
+
+
 class _Launcher:
     """The worker's end: a child process and the socket to it. Threads take turns."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | _Forked | None = None
         self._channel: socket.socket | None = None
+        # Empty until it has said that it is ready.
         self._tier = ""
 
     def warm_up(self) -> str:
         with self._lock:
             self._ensure()
             return self._tier
+
+    def fork(self) -> None:
+        with self._lock:
+            ours, theirs = socket.socketpair()
+            pid = os.fork()
+            if pid == 0:
+                _serve_in_fork(theirs)
+            theirs.close()
+            self._process, self._channel, self._tier = _Forked(pid), ours, ""
 
     def start(self, attempt_id: int) -> bool:
         with self._lock:
@@ -93,22 +139,22 @@ class _Launcher:
         return False
 
     def _ensure(self) -> socket.socket:
-        if self._channel is not None and self._process is not None and self._process.poll() is None:
-            return self._channel
-        self._discard()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = _spawn("launcher", stdin=theirs.fileno())
-        self._channel = ours
-        ours.settimeout(_START_SECONDS)
-        word, _, tier = ours.recv(64).decode().strip().partition(" ")
-        if word != "ready":
-            raise OSError(f"it ended while it started, see {host.log_file()}")
-        self._tier = tier
-        ours.settimeout(_ANSWER_SECONDS)
-        return ours
+        if self._channel is None or self._process is None or self._process.poll() is not None:
+            self._discard()
+            self._channel, theirs = socket.socketpair()
+            with theirs:
+                self._process = _spawn("launcher", stdin=theirs.fileno())
+        if not self._tier:
+            self._channel.settimeout(_START_SECONDS)
+            word, _, tier = self._channel.recv(64).decode().strip().partition(" ")
+            if word != "ready":
+                raise OSError(f"it ended while it started, see {host.log_file()}")
+            self._tier = tier
+            self._channel.settimeout(_ANSWER_SECONDS)
+        return self._channel
 
     def _discard(self) -> None:
+        self._tier = ""
         if self._channel is not None:
             self._channel.close()  # the launcher sees this and leaves
             self._channel = None
@@ -122,6 +168,29 @@ class _Launcher:
 
 
 _launcher = _Launcher()
+
+
+def _serve_in_fork(channel: socket.socket) -> NoReturn:
+    """Be the launcher, in a child that was just forked: keep nothing of the parent's but its memory."""
+    status = 1
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.dup2(channel.fileno(), 0)
+        host.log_file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log = os.open(host.log_file(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        # Locks and sockets of the parent's would live on in every supervisor.
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        serve()
+        status = 0
+    except BaseException:
+        logger.exception("The launcher broke.")
+    finally:
+        os._exit(status)
 
 
 def serve() -> None:

@@ -12,6 +12,8 @@ from celery.platforms import SecurityWarning
 from django.conf import settings
 from django.urls import get_resolver
 
+from runs.execution import launcher
+
 # Requests are short; an upload holds one of these for as long as it takes.
 _WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
 _TASK_THREADS = 2
@@ -53,6 +55,8 @@ def run_web(host: str, port: int) -> None:
 
 def run_worker() -> None:
     """Serve the compute targets until told to stop."""
+    # Before Celery starts its threads.
+    launcher.fork()
     # `up` warns of this itself, in one line.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = current_app.Worker(
