@@ -250,6 +250,10 @@ class Checker:
             is_hit = any(
                 fault.hits_pages and fault.began < ended and fault.ended + _RECOVERY_SECONDS > began for fault in faults
             )
+            # An honest "try again" from a database that was cut off in the middle of a request.
+            is_hit |= look.status == 503 and any(
+                fault.hits_database and fault.began < ended and fault.ended + 1 > began for fault in faults
+            )
             if is_hit:
                 self.notes[
                     "looks at pages that were away by a fault of theirs"

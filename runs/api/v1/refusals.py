@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.urls import URLPattern, URLResolver
@@ -71,6 +71,7 @@ def register(api: NinjaAPI) -> None:
         (MultiPartParserError, _bad),
         (UnreadablePostError, _bad),
         (OperationalError, _unavailable),
+        (InterfaceError, _unavailable),
         (Exception, _bug),
     ):
         api.add_exception_handler(kind, handler)  # type: ignore[arg-type]
@@ -150,7 +151,7 @@ def _bad(request: HttpRequest, error: Exception) -> HttpResponse:
     return refuse(400, "bad_request", "The request cannot be read: it is malformed, has too many parts, or broke off.")
 
 
-def _unavailable(request: HttpRequest, error: OperationalError) -> HttpResponse:
+def _unavailable(request: HttpRequest, error: OperationalError | InterfaceError) -> HttpResponse:
     logger.warning("The database did not answer: %s", error)
     return refuse(503, "unavailable", "The database does not answer right now; try again.", **{"Retry-After": "1"})
 
