@@ -249,8 +249,6 @@ LOGGING = {
         "text": {"format": "{asctime} {levelname} {name}{context} {message}", "style": "{"},
         "json": {"()": "runs.log_context.JsonFormatter"},
     },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": STUDIO_LOG_FORMAT}
-    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["context"], "formatter": STUDIO_LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.text("STUDIO_LOG_LEVEL", "INFO")},
 }

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import httpx
 from django.db import Error, connections
-from studio_sdk.exceptions import ServerUnreachable, ServiceException
-from studio_sdk.transport import Client, quote
 
 from bench.breaking import scripts
 from bench.breaking.site import Site
 from runs.models import Run
 from runs.status import RunStatus
+from studio_sdk.exceptions import ServerUnreachable, ServiceException
+from studio_sdk.transport import Client, quote
 
 # Each kind of script, and how often it is chosen.
 KINDS = {

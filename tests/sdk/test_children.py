@@ -3,12 +3,12 @@
 import time
 
 import pytest
-from studio_sdk.core import Run
-from studio_sdk.exceptions import UserErrorException
-from studio_sdk.transport import Client
 
 from runs.actions import recording, submission
 from runs.models import Run as Row
+from studio_sdk.core import Run
+from studio_sdk.exceptions import UserErrorException
+from studio_sdk.transport import Client
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from studio_sdk.core import Experiment, RunConfiguration
 
 from runs.models import Run as Row
+from studio_sdk.core import Experiment, RunConfiguration
 from tests import factories
 
 SEED = Path(__file__).parent / "seed"

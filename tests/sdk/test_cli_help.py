@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from studio_sdk.cli.app import app
 from typer.main import get_command
+
+from studio_sdk.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from studio_sdk.core import Experiment
 
 SDK = Path(__file__).resolve().parents[2] / "sdk"

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+
+from runs.models import Run as Row
 from studio_sdk.core import CondaDependencies, Environment, RunConfiguration, ScriptRunConfig
 from studio_sdk.core.runconfig import DockerConfiguration
 from studio_sdk.exceptions import NotAvailable, ServiceException, UserErrorException
-
-from runs.models import Run as Row
 from tests import factories
 
 

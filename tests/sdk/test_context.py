@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from studio_sdk.core import Run, ScriptRunConfig
 from studio_sdk.exceptions import RunEnvironmentException
 

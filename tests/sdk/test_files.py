@@ -4,6 +4,7 @@ import io
 import zipfile
 
 import pytest
+
 from studio_sdk.exceptions import ServiceException, UserErrorException
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from studio_sdk import ignore_files, source_folder
 from studio_sdk.exceptions import UserErrorException
 

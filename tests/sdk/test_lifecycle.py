@@ -1,6 +1,7 @@
 """Interactive runs: started, completed, failed, canceled, in and out of `with`."""
 
 import pytest
+
 from studio_sdk.core import Run
 from studio_sdk.exceptions import ServiceException, UserErrorException
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from studio_sdk.exceptions import UserErrorException
 
 from runs.models import MetricPoint
+from studio_sdk.exceptions import UserErrorException
 
 
 def test_one_value_comes_back_as_it_is(run):

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.test import Client as Browser
-from studio_sdk.cli import hand_over
 
 from runs.models import ApiToken
+from studio_sdk.cli import hand_over
 from tests.sdk.test_cli import start
 
 pytestmark = pytest.mark.process

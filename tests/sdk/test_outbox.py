@@ -15,14 +15,14 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.utils import timezone
+
+from runs.actions import tokens
+from runs.models import MetricPoint
 from studio_sdk import outbox as outbox_module
 from studio_sdk.core import Experiment, Workspace
 from studio_sdk.core.authentication import TokenAuthentication
 from studio_sdk.outbox import Outbox, Sink
 from studio_sdk.transport import Client
-
-from runs.actions import tokens
-from runs.models import MetricPoint
 
 ROOT = Path(__file__).resolve().parents[2]
 

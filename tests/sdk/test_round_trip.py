@@ -5,11 +5,11 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
-from studio_sdk.cli.app import app
-from studio_sdk.core import ScriptRunConfig
 from typer.testing import CliRunner
 
 from runs.models import Run as Row
+from studio_sdk.cli.app import app
+from studio_sdk.core import ScriptRunConfig
 from tests.sdk.test_cli import start
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]

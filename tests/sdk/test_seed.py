@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from studio_sdk.core import ScriptRunConfig, Workspace
 
+from studio_sdk.core import ScriptRunConfig, Workspace
 from tests import factories
 
 SEED = Path(__file__).parent / "seed"

@@ -1,6 +1,7 @@
 """Tags, which change, and properties, which do not."""
 
 import pytest
+
 from studio_sdk.exceptions import ServiceException, UserErrorException
 
 

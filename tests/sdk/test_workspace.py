@@ -3,6 +3,8 @@
 import json
 
 import pytest
+
+from runs.management import local_token
 from studio_sdk import connection
 from studio_sdk.connection import Login
 from studio_sdk.core import ComputeTarget, Experiment, Run, ScriptRunConfig, Workspace
@@ -18,8 +20,6 @@ from studio_sdk.exceptions import (
 )
 from studio_sdk.transport import Client
 from studio_sdk.widgets import RunDetails
-
-from runs.management import local_token
 
 
 def test_from_config_finds_the_file_from_any_folder_below(workspace, folder, monkeypatch):

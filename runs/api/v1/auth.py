@@ -83,7 +83,7 @@ class Caller:
         return run
 
     def own_script(self, run_id: str) -> Run:
-        """Return the run `run_id` if this is its script that asks. Raises NotFound, PermissionDenied or NotTheScript."""
+        """Return the run `run_id` if its script asks. Raises NotFound, PermissionDenied or NotTheScript."""
         run = self.run_to_change(run_id)
         if self.own_run is None or self.own_run.pk != run.pk:
             raise NotTheScript

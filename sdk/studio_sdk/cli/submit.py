@@ -88,9 +88,9 @@ def submit_script(
     config = RunConfiguration.load(folder, configuration) if configuration else RunConfiguration()
     if target:
         config.target = target
-    for name, value in (("priority", priority), ("max_retries", max_retries), ("not_before", not_before)):
+    for option, value in (("priority", priority), ("max_retries", max_retries), ("not_before", not_before)):
         if value is not None:
-            setattr(config, name, value)
+            setattr(config, option, value)
     if conda_dependencies:
         config.environment.python.conda_dependencies = CondaDependencies(conda_dependencies)
     name, arguments = (script[0], script[1:]) if script else (config.script, None)

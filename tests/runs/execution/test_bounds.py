@@ -74,7 +74,11 @@ def test_a_full_disk_starts_nothing_and_the_run_stays_queued(experiment, owner, 
     [
         ({"memory_bytes": 2**28}, "x = bytearray(2**29)", "limit of 268,435,456 bytes of memory"),
         ({"cpu_seconds": 1}, "while True: pass", "it used its limit of 1 s of processor time"),
-        ({"file_bytes": 1000}, "with open('outputs/x', 'wb') as f: f.write(b'x' * 5000)", "limit of 1,000 bytes for a file"),
+        (
+            {"file_bytes": 1000},
+            "with open('outputs/x', 'wb') as f: f.write(b'x' * 5000)",
+            "limit of 1,000 bytes for a file",
+        ),
     ],
 )
 def test_a_limit_bites_and_the_reason_says_so(site, worker, limits, code, reason):
