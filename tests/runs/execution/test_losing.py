@@ -8,14 +8,15 @@ import sys
 import textwrap
 import time
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from runs.execution import host, outcome, shutdown
 from runs.execution.outcome import Outcome
-from runs.models import Attempt, Worker
+from runs.models import Attempt, Run, Worker
 from runs.status import RunStatus
 from tests.runs.execution.conftest import marked, wait_for
 
@@ -210,3 +211,17 @@ def test_a_stopped_server_cancels_what_runs_here_and_leaves_what_is_queued(site)
     assert [site.wait_until_ended(run).reason for run in running] == ["The server was stopped."] * 2
     assert [site.status(run) for run in running] == ["Canceled"] * 2
     assert site.status(queued) == "Queued"
+
+
+def test_what_a_database_restored_from_an_older_backup_does_not_know_is_stopped(site, worker, mark):
+    run = site.submit(forking(mark), arguments=(mark,))
+    site.wait_for_log(run, b"ready")
+    supervisor = site.supervisor(run)
+
+    with transaction.atomic():
+        Attempt.objects.filter(run=run).delete()
+        Run.objects.update(status=RunStatus.QUEUED, attempt_number=0, not_before=host.now() + timedelta(hours=1))
+
+    wait_for(lambda: marked(mark) == [] and not supervisor.is_alive(), seconds=5)
+    assert site.status(run) == "Queued"
+    assert site.events(run)[-1] == "Running"
