@@ -1,6 +1,7 @@
 """Winning queued runs: the only way from Queued to a process."""
 
 import logging
+import time
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,6 +15,8 @@ from runs.status import RunStatus
 
 logger = logging.getLogger(__name__)
 
+# Scripts may end as fast as they are started; who starts them has other duties, and comes again.
+_ROUND_SECONDS = 1.0
 # So many are looked at in case the first are canceled this very moment.
 _CANDIDATES = 10
 
@@ -73,8 +76,8 @@ def start_next(*, compute_target_id: int) -> int:
     """
     if host.refusal():
         return 0
-    started = 0
-    while attempt := claim_next(compute_target_id=compute_target_id, at=host.now()):
+    started, ends_at = 0, time.monotonic() + _ROUND_SECONDS
+    while time.monotonic() < ends_at and (attempt := claim_next(compute_target_id=compute_target_id, at=host.now())):
         # If nobody supervises it after all, its lease runs out and it is queued again.
         launcher.start(attempt.pk)
         started += 1
