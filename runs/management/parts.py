@@ -16,7 +16,6 @@ from runs.execution import launcher
 
 # Requests are short; an upload holds one of these for as long as it takes.
 _WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
-_TASK_THREADS = 2
 
 
 def load(names: list[str]) -> None:
@@ -61,7 +60,6 @@ def run_worker() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = current_app.Worker(
         pool_cls="threads",
-        concurrency=_TASK_THREADS,
         # Several workers may serve one machine, and a restart is a new worker.
         hostname=f"studio-{os.getpid()}@{socket.gethostname()}",
         loglevel=_level(),
