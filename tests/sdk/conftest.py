@@ -69,7 +69,7 @@ def server(person, live_server, settings, studio_home) -> Iterator[str]:
     heartbeats._driven.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def standing_worker(live_server, studio_home) -> Iterator[subprocess.Popen]:
     """A real worker for all compute targets, without a broker, on the tests' database."""
     database = connection.settings_dict

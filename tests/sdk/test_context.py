@@ -1,11 +1,10 @@
 """Run.get_context(): inside a submitted script, and offline."""
 
-import time
-
 import pytest
 
 from studio_sdk.core import Run, ScriptRunConfig
 from studio_sdk.exceptions import RunEnvironmentException
+from tests.journeys.product import eventually
 
 
 @pytest.fixture
@@ -135,8 +134,7 @@ def test_a_submitted_script_logs_reads_and_has_children(experiment, folder, work
 def test_a_running_script_that_is_failed_stops_and_stays_failed(experiment, folder, worker):
     (folder / "long.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)")
     run = experiment.submit(ScriptRunConfig(".", "long.py"))
-    while run.get_status() != "Running":
-        time.sleep(0.05)
+    eventually(lambda: run.get_status() == "Running", seconds=30, about=lambda: str(run.get_details()))
 
     run.fail("not worth it")
 

@@ -200,9 +200,9 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def standing_worker(home: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
-    """One worker for all tests that do not harm it."""
+    """One worker for all tests here that do not harm it; gone when those of other folders claim runs themselves."""
     worker = _start_worker(environment, home / "standing-worker.log")
     yield worker
     worker.send_signal(signal.SIGCONT)
