@@ -55,6 +55,7 @@ class Server:
         self.home = home
         self.process = process
         self.token = token
+        self.address = address
         self._place = urlsplit(address).netloc
         self._connection = http.client.HTTPConnection(self._place, timeout=30)
         self._snapshots = {name: _zip({"train.py": text}) for name, text in SCRIPTS.items()}
@@ -132,7 +133,7 @@ def server(*, slots: int) -> Iterator[Server]:
             text=True,
         )
         try:
-            words = wait_for(lambda: _words_after(home / "up.log", "Studio is at "), pause=0.05)
+            words = wait_for(lambda: words_after(home / "up.log", "Studio is at "), pause=0.05)
             token = subprocess.run(
                 [*manage, "create_token", "admin"], env=environment, check=True, capture_output=True, text=True
             ).stdout.strip()
@@ -147,7 +148,8 @@ def server(*, slots: int) -> Iterator[Server]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _words_after(log: Path, mark: str) -> str:
+def words_after(log: Path, mark: str) -> str:
+    """Return the word that follows `mark` in a file, once its line is whole."""
     _, found, rest = log.read_text().partition(mark)
     return rest.split()[0] if found and "\n" in rest else ""
 
