@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from runs import storage
 from runs.actions import recording
+from runs.models import Run
 from runs.status import RunStatus
 from runs.storage import lines
 from tests import factories
@@ -255,3 +256,15 @@ def test_the_log_of_a_run_that_waits_is_there_before_its_first_line(client_for, 
     assert "Nothing was written yet." in page
     tail = re.search(r'id="log-end" hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
     assert client.get(tail, headers=POLL).status_code == 204
+
+
+def test_the_latest_attempts_log_opens_first_and_those_before_are_there(client, run):
+    Run.objects.filter(pk=run.pk).update(attempt_number=2)
+    write(run, b"the first try\n")
+    write(run, b"the second try\n", f"retry_001/{LOG}")
+
+    answer = page(client, run)
+
+    assert text_of(answer) == ["the second try"]
+    assert text_of(page(client, run, path=LOG)) == ["the first try"]
+    assert b"retry_001" in answer.content
