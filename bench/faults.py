@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "sdk")]
+# In place of this folder, whose modules would hide those of Python that have the same names.
+sys.path[:1] = [str(ROOT), str(ROOT / "sdk")]
 
 from bench.breaking import site as sites  # noqa: E402 - after the path
 

@@ -42,6 +42,9 @@ class Sqlite:
     def __init__(self, home: Path) -> None:
         self._path = home / "studio.sqlite3"
 
+    def open(self) -> None:
+        """Leave it to the product to make the file."""
+
     def lock(self, seconds: float) -> None:
         """Hold the write lock."""
         outside = sqlite3.connect(self._path, isolation_level=None, timeout=30)
@@ -66,12 +69,16 @@ class Postgres:
             self._port = free_port()
             self._folder.mkdir()
             self._as_owner("initdb", "-D", str(self._data), "-A", "trust", "-U", "studio")
-            self.start()
             given_url = f"postgres://studio@127.0.0.1:{self._port}/postgres"
         self._given_url = given_url
         self._name = f"studio_faults_{secrets.token_hex(4)}"
-        self._execute(f"CREATE DATABASE {self._name}")
         self.url = urlunsplit(urlsplit(given_url)._replace(path=f"/{self._name}"))
+
+    def open(self) -> None:
+        """Start our server, if it is ours, and make the database."""
+        if self.is_own:
+            self.start()
+        self._execute(f"CREATE DATABASE {self._name}")
 
     @property
     def _data(self) -> Path:
@@ -163,13 +170,17 @@ class Site:
             "STUDIO_FAULTS_WORD": self.word,
             **({"DATABASE_URL": self.database.url} if self.database.url else {}),
         }
-        self.has_small_disk = self._mount_small_disk()
+        self.has_small_disk = False
+        self._is_closed = False
         self._slots = slots
         self.up: subprocess.Popen[bytes] | None = None
         self.second_worker: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start `up` and the second worker where they do not run; wait for the pages."""
+        """Start what does not run: database and disk once, `up` and the second worker; wait for the pages."""
+        if self.up is None:
+            self.has_small_disk = self._mount_small_disk()
+            self.database.open()
         if self.up is None or self.up.poll() is not None:
             self.up = self._manage("up", "--port", str(self.port), "--workers", str(self._slots), "--keep-runs")
             deadline = time.monotonic() + 90
@@ -219,6 +230,7 @@ class Site:
 
     def close(self) -> None:
         """End all that was started, and remove all that was written."""
+        self._is_closed = True  # another thread may be about to start something
         for process in self.processes():
             with suppress(psutil.Error):
                 process.resume()
@@ -241,6 +253,8 @@ class Site:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _manage(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        if self._is_closed:
+            raise RuntimeError("the site is closed")
         with self.log.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "manage.py", *arguments],
