@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from datetime import datetime
 
@@ -12,6 +13,11 @@ from django.test import Client
 
 from runs.models import ComputeTarget, Experiment, Role, Workspace
 from tests import factories
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C as usual: a shell's background job ignores it, and so would every program that a test starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
