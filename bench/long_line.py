@@ -1,4 +1,4 @@
-"""A long line: `python bench/queue.py [--runs 10000] [--slots 4]`.
+"""A long line: `python bench/long_line.py [--runs 10000] [--slots 4]`.
 
 Submits so many no-op scripts at once through the API, reads pages as a signed-in person
 while they run, and says whether all ended, whether any started twice (each script adds a
