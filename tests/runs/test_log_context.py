@@ -13,6 +13,7 @@ from runs import log_context
 def lines(caplog, monkeypatch):
     """Return what has been logged, as both formatters write it."""
     monkeypatch.setattr(log_context, "_process", {})
+    log_context.begin()  # an earlier test in this thread may have been about a run
     caplog.handler.addFilter(log_context.ContextFilter())
     text, as_json = logging.Formatter("{name}{context} {message}", style="{"), log_context.JsonFormatter()
     return lambda: [(text.format(record), json.loads(as_json.format(record))) for record in caplog.records]
