@@ -20,3 +20,5 @@ MIDDLEWARE = [name for name in _MIDDLEWARE if "whitenoise" not in name]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: workers and servers that tests start share it, and WAL is what the product uses.
     DATABASES["default"]["TEST"] = {"NAME": str(STUDIO_HOME / "tests.sqlite3")}
+# In this process nobody answers as the broker; products and workers that tests start have REDIS_URL, or their own.
+REDIS_URL = CELERY_BROKER_URL = f"redis+socket://{os.environ['STUDIO_HOME']}/no-broker.sock?virtual_host=0"

@@ -107,11 +107,12 @@ def is_up(web: Product) -> bool:
 
 
 def is_supervisor(process: psutil.Process, worker: Product) -> bool:
-    """Return whether this is a process that a launcher of `worker` has forked: it is its own session's."""
+    """Return whether this is a supervisor of `worker`: a process with children, detached from the rest of it."""
     try:
         return (
             process.environ().get("STUDIO_TEST_WORD") == worker.word
-            and process.cmdline()[-1:] == ["launcher"]
+            and process.pid != worker.process.pid
+            and process.parent().environ().get("STUDIO_TEST_WORD") != worker.word
             and any(child.status() != psutil.STATUS_ZOMBIE for child in process.children())
         )
     except (psutil.Error, OSError):

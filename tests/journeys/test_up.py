@@ -66,7 +66,7 @@ def test_a_port_that_is_taken_is_said_so(home: Path) -> None:
 
 
 def test_every_part_that_dies_is_started_again(home: Path) -> None:
-    with running(home) as product:
+    with running(home, REDIS_URL="") as product:
         product.wait_until_ready()
         before = {name: product.part(name) for name in PARTS}
 
