@@ -6,7 +6,7 @@ server's data lies.
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,10 @@ def test_a_web_server_that_dies_on_the_way_costs_no_line(site: Site) -> None:
 def test_what_a_killed_supervisor_could_not_send_its_machine_sends(site: Site) -> None:
     run_id = submit(site.api, b"import os, signal\nprint('the last words', flush=True)\n" + SLEEPER)
     wait_for_status(site.api, run_id, "Running")
-    supervisor = next(p for p in psutil.process_iter() if is_supervisor(p, site.worker))
+    asked = site.worker.manage(
+        "shell", "-c", "from runs.models import Attempt; print(Attempt.objects.live().get().pid)"
+    )
+    supervisor = psutil.Process(int(asked.stdout.split()[-1]))
 
     supervisor.kill()
 
@@ -106,20 +109,6 @@ def is_up(web: Product) -> bool:
         return False
 
 
-def is_supervisor(process: psutil.Process, worker: Product) -> bool:
-    """Return whether this is a supervisor of `worker`: a process with children, detached from the rest of it."""
-    try:
-        return (
-            process.environ().get("STUDIO_TEST_WORD") == worker.word
-            and process.pid != worker.process.pid
-            and process.parent().environ().get("STUDIO_TEST_WORD") != worker.word
-            and any(child.status() != psutil.STATUS_ZOMBIE for child in process.children())
-        )
-    except (psutil.Error, OSError):
-        return False
-
-
-@contextmanager
 def signed_in(web: Product) -> Iterator[httpx.Client]:
     with httpx.Client(follow_redirects=True) as browser:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(web.link).text)
