@@ -24,8 +24,9 @@ TABS = {
     "run_snapshot": gettext_lazy("Snapshot"),
     "run_raw": gettext_lazy("Raw JSON"),
 }
-# Seconds between two polls of an active run.
+# Seconds between two polls of an active run, and of one that was asked to stop: somebody waits to see it end.
 POLL_SECONDS = 2
+STOPPING_POLL_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def run_status(request: SignedInRequest, run_id: str) -> HttpResponse:
 def frame(request: SignedInRequest, run: Run, *, tab: str) -> dict[str, Any]:
     """Return the context that every tab of `run` needs; `tab` is the name of its address."""
     can_contribute = permissions.can_contribute(request.user, run.workspace)
+    head = _head(run, can_contribute)
     return {
         "nav": "experiments",
         "workspace": run.workspace,
@@ -62,8 +64,8 @@ def frame(request: SignedInRequest, run: Run, *, tab: str) -> dict[str, Any]:
         "tabs": TABS.items(),
         "can_contribute": can_contribute,
         "contribute_refusal": "" if can_contribute else _("This needs the role contributor."),
-        "head": _head(run, can_contribute),
-        "poll_seconds": POLL_SECONDS,
+        "head": head,
+        "poll_seconds": STOPPING_POLL_SECONDS if head.is_stopping else POLL_SECONDS,
     }
 
 

@@ -152,7 +152,7 @@ def test_a_click_on_a_number_and_shift_click_make_a_link_to_a_range(page_for, te
     page.locator("#L293 a").click(modifiers=["Shift"])
     page.wait_for_url("**#L290-L293")
 
-    assert page.locator(".is-marked").count() == 4
+    expect(page.locator(".is-marked")).to_have_count(4)
 
 
 def test_a_link_to_a_line_far_above_opens_its_window(page_for, team_mate, run):
@@ -163,7 +163,7 @@ def test_a_link_to_a_line_far_above_opens_its_window(page_for, team_mate, run):
     page.wait_for_url("**line=500-502*")
 
     page.locator("#L501.is-marked").wait_for()
-    assert page.locator(".is-marked").count() == 3
+    expect(page.locator(".is-marked")).to_have_count(3)
 
 
 def test_a_tag_is_added_and_typing_survives_the_refresh(page_for, team_mate, run, noon):
