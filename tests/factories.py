@@ -13,9 +13,11 @@ from runs.models import (
     ComputeTarget,
     Experiment,
     Membership,
+    PublishedPipeline,
     Role,
     Run,
     RunType,
+    Schedule,
     Snapshot,
     StatusCount,
     Worker,
@@ -123,3 +125,30 @@ def attempt(run: Run, *, at: datetime = NOON, **fields: Any) -> Attempt:
         "lease_until": at + timedelta(seconds=15),
     }
     return Attempt.objects.create(run=run, **{**defaults, **fields})
+
+
+def published_pipeline(
+    workspace: Workspace, *, by: User, name: str = "nightly", at: datetime = NOON, **fields: Any
+) -> PublishedPipeline:
+    """The first version of a published pipeline with one step, whose snapshot is not there."""
+    defaults: dict[str, Any] = {
+        "version": 1,
+        "definition": {"name": name, "steps": {"hello": {"command": ["echo", "hello"]}}},
+    }
+    return PublishedPipeline.objects.create(
+        workspace=workspace, name=name, published_by=by, published_at=at, **{**defaults, **fields}
+    )
+
+
+def schedule(pipeline: PublishedPipeline, *, by: User, at: datetime = NOON, **fields: Any) -> Schedule:
+    """A schedule that is due every hour, the first time at `at`."""
+    defaults: dict[str, Any] = {
+        "name": "hourly",
+        "experiment_name": "explore-runs",
+        "cron": "0 * * * *",
+        "starts_at": at,
+        "next_at": at,
+    }
+    return Schedule.objects.create(
+        workspace=pipeline.workspace, pipeline=pipeline, created_by=by, created_at=at, **{**defaults, **fields}
+    )

@@ -6,8 +6,10 @@ from runs.models.compute_target import ComputeTarget, Worker
 from runs.models.experiment import Experiment, StatusCount
 from runs.models.lease import Lease
 from runs.models.metric import Metric, MetricBatch, MetricPoint
+from runs.models.published_pipeline import PublishedPipeline
 from runs.models.run import Run, RunType
 from runs.models.run_event import RunEvent
+from runs.models.schedule import Schedule, ScheduleTick, TickOutcome
 from runs.models.search_text import SearchText
 from runs.models.sign_in_failure import SignInFailure
 from runs.models.snapshot import Snapshot
@@ -29,16 +31,20 @@ __all__ = [
     "MetricPoint",
     "Param",
     "Property",
+    "PublishedPipeline",
     "Role",
     "Run",
     "RunEvent",
     "RunType",
+    "Schedule",
+    "ScheduleTick",
     "SearchText",
     "SignInFailure",
     "SignInLink",
     "Snapshot",
     "StatusCount",
     "Tag",
+    "TickOutcome",
     "Worker",
     "Workspace",
 ]
