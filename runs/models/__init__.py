@@ -1,11 +1,11 @@
 """The rows. Each module holds one noun with its QuerySet; nothing here decides anything."""
 
 from runs.models.artifact import Artifact
-from runs.models.attempt import Attempt
+from runs.models.attempt import Attempt, PythonEnvironment, SystemMetrics
 from runs.models.compute_target import ComputeTarget, Worker
 from runs.models.experiment import Experiment, StatusCount
 from runs.models.lease import Lease
-from runs.models.metric import Metric, MetricBatch, MetricPoint
+from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
 from runs.models.published_pipeline import PublishedPipeline
 from runs.models.run import Run, RunType
 from runs.models.run_event import RunEvent
@@ -28,10 +28,12 @@ __all__ = [
     "Membership",
     "Metric",
     "MetricBatch",
+    "MetricBucket",
     "MetricPoint",
     "Param",
     "Property",
     "PublishedPipeline",
+    "PythonEnvironment",
     "Role",
     "Run",
     "RunEvent",
@@ -43,6 +45,7 @@ __all__ = [
     "SignInLink",
     "Snapshot",
     "StatusCount",
+    "SystemMetrics",
     "Tag",
     "TickOutcome",
     "Worker",

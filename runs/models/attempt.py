@@ -10,6 +10,18 @@ from runs.models.compute_target import ComputeTarget, Worker
 from runs.models.run import Run
 
 
+class PythonEnvironment(models.Model):
+    """An interpreter with its packages, as a worker found it. Attempts that found the same share a row."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    python_version = models.CharField(max_length=32, blank=True, default="")
+    # Names and versions: [["numpy", "2.1.0"], ...], by name.
+    packages = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"Python {self.python_version}, {len(self.packages)} packages"
+
+
 class AttemptQuerySet(models.QuerySet["Attempt"]):
     """Attempts, by whether they hold a slot."""
 
@@ -42,6 +54,9 @@ class Attempt(models.Model):
     pid_started_at = models.FloatField(null=True, blank=True)
     # A random word in the environment of each of its processes, by which leftovers are found.
     cookie = models.CharField(max_length=64)
+    python_environment = models.ForeignKey(
+        PythonEnvironment, models.SET_NULL, null=True, blank=True, related_name="attempts", db_index=False
+    )
 
     claimed_at = models.DateTimeField()
     lease_until = models.DateTimeField()
@@ -72,3 +87,18 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}.{self.number}"
+
+
+class SystemMetrics(models.Model):
+    """What the processes of an attempt and its machine were busy with: one row, bounded however long it runs.
+
+    `data` holds columns of a fixed number of slots; when they are full, neighbors are
+    merged, each keeping its mean and its peak. See `runs/execution/monitor.py`.
+    """
+
+    attempt = models.OneToOneField(Attempt, models.CASCADE, primary_key=True, related_name="system_metrics")
+    updated_at = models.DateTimeField()
+    data = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"system metrics of {self.attempt_id}"

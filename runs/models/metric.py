@@ -65,6 +65,53 @@ class MetricPoint(models.Model):
         return f"{self.step}: {self.text if self.value is None else self.value}"
 
 
+class MetricBucket(models.Model):
+    """What a stretch of a long series holds, so that a chart reads a few thousand rows whatever its length.
+
+    Buckets of level 0 take 8 points each in the order of arrival, those of the next level
+    four of these, and so on up to one that takes all: the pyramid. Kept as points arrive.
+    Times are microseconds since 1970: thousands are read at once.
+    """
+
+    metric = models.ForeignKey(Metric, models.CASCADE, related_name="buckets", db_index=False)
+    level = models.PositiveSmallIntegerField()
+    number = models.PositiveBigIntegerField()
+    # Whether it may still take points, or is the one that takes all.
+    is_open = models.BooleanField()
+
+    count = models.PositiveIntegerField()
+    step_low = models.BigIntegerField()
+    step_high = models.BigIntegerField()
+    at_low = models.BigIntegerField()
+    at_high = models.BigIntegerField()
+    # Three of its points: the least, the greatest, the last. Null where none is a finite number.
+    min_value = models.FloatField(null=True)
+    min_step = models.BigIntegerField(null=True)
+    min_at = models.BigIntegerField(null=True)
+    max_value = models.FloatField(null=True)
+    max_step = models.BigIntegerField(null=True)
+    max_at = models.BigIntegerField(null=True)
+    last_value = models.FloatField(null=True)
+    last_step = models.BigIntegerField(null=True)
+    last_at = models.BigIntegerField(null=True)
+    # How many are no finite number, and the last of them.
+    odd_count = models.PositiveIntegerField()
+    odd_text = models.CharField(max_length=16, blank=True, default="")
+    odd_step = models.BigIntegerField(null=True)
+    odd_at = models.BigIntegerField(null=True)
+
+    class Meta:
+        # A chart, and its zoom: some buckets of one level.
+        constraints = [models.UniqueConstraint(fields=["metric", "level", "number"], name="bucket_of_metric")]
+        indexes = [
+            # The next point of a series.
+            models.Index(fields=["metric"], condition=models.Q(is_open=True), name="bucket_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.level}.{self.number}"
+
+
 class MetricBatch(models.Model):
     """A batch of points that was stored, by the client's own id: sent again, it changes nothing."""
 
