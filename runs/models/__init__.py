@@ -4,6 +4,7 @@ from runs.models.artifact import Artifact
 from runs.models.attempt import Attempt, PythonEnvironment, SystemMetrics
 from runs.models.compute_target import ComputeTarget, Worker
 from runs.models.experiment import Experiment, StatusCount
+from runs.models.favorite import Favorite
 from runs.models.lease import Lease
 from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
 from runs.models.published_pipeline import PublishedPipeline
@@ -13,6 +14,7 @@ from runs.models.schedule import Schedule, ScheduleTick, TickOutcome
 from runs.models.search_text import SearchText
 from runs.models.sign_in_failure import SignInFailure
 from runs.models.snapshot import Snapshot
+from runs.models.table_view import DefaultView, TableView
 from runs.models.tag import Param, Property, Tag
 from runs.models.token import ApiToken, LoginCode, SignInLink
 from runs.models.workspace import Membership, Role, Workspace
@@ -22,7 +24,9 @@ __all__ = [
     "Artifact",
     "Attempt",
     "ComputeTarget",
+    "DefaultView",
     "Experiment",
+    "Favorite",
     "Lease",
     "LoginCode",
     "Membership",
@@ -46,6 +50,7 @@ __all__ = [
     "Snapshot",
     "StatusCount",
     "SystemMetrics",
+    "TableView",
     "Tag",
     "TickOutcome",
     "Worker",
