@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from runs import limits, storage
-from runs.actions import checks
+from runs.actions import checks, pyramid
 from runs.errors import Conflict, InvalidInput
 from runs.models import Artifact, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
@@ -75,6 +76,7 @@ def log_metrics(*, run: Run, points: Sequence[Point], at: datetime, batch_id: st
             row.step = metric.point_count if point.step is None else point.step
             _summarize(metric, row)
         MetricPoint.objects.bulk_create(rows)
+        pyramid.keep(_by_series(rows), [metric for metric in series.values() if metric.kind in _SCALAR])
         Metric.objects.bulk_update(
             series.values(),
             ["point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value"],
@@ -186,6 +188,13 @@ def _series(run: Run, kinds: Mapping[str, str]) -> dict[str, Metric]:
         )
         series = {metric.name: metric for metric in held.all()}
     return series
+
+
+def _by_series(rows: Iterable[MetricPoint]) -> dict[int, list[MetricPoint]]:
+    grouped: dict[int, list[MetricPoint]] = defaultdict(list)
+    for row in rows:
+        grouped[row.metric_id].append(row)
+    return grouped
 
 
 def _summarize(metric: Metric, row: MetricPoint) -> None:
