@@ -3,13 +3,17 @@
 from runs.models.artifact import Artifact
 from runs.models.attempt import Attempt, PythonEnvironment, SystemMetrics
 from runs.models.compute_target import ComputeTarget, Worker
+from runs.models.dataset import Dataset, DatasetUse
 from runs.models.experiment import Experiment, StatusCount
 from runs.models.favorite import Favorite
 from runs.models.lease import Lease
+from runs.models.logged_model import LoggedModel, LoggedModelMetric, LoggedModelUse
 from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
 from runs.models.published_pipeline import PublishedPipeline
+from runs.models.retention_rule import RetentionRule
 from runs.models.run import Run, RunType
 from runs.models.run_event import RunEvent
+from runs.models.saved_search import KeyKind, SavedSearch, SearchKey
 from runs.models.schedule import Schedule, ScheduleTick, TickOutcome
 from runs.models.search_text import SearchText
 from runs.models.sign_in_failure import SignInFailure
@@ -24,10 +28,16 @@ __all__ = [
     "Artifact",
     "Attempt",
     "ComputeTarget",
+    "Dataset",
+    "DatasetUse",
     "DefaultView",
     "Experiment",
     "Favorite",
+    "KeyKind",
     "Lease",
+    "LoggedModel",
+    "LoggedModelMetric",
+    "LoggedModelUse",
     "LoginCode",
     "Membership",
     "Metric",
@@ -38,12 +48,15 @@ __all__ = [
     "Property",
     "PublishedPipeline",
     "PythonEnvironment",
+    "RetentionRule",
     "Role",
     "Run",
     "RunEvent",
     "RunType",
+    "SavedSearch",
     "Schedule",
     "ScheduleTick",
+    "SearchKey",
     "SearchText",
     "SignInFailure",
     "SignInLink",

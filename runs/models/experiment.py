@@ -22,8 +22,16 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
         return self.filter(archived_at__isnull=False)
 
 
+class ExperimentManager(models.Manager.from_queryset(ExperimentQuerySet)):  # type: ignore[misc]
+    """The experiments that are not in the trash."""
+
+    def get_queryset(self) -> ExperimentQuerySet:
+        """Leave out the trash."""
+        return super().get_queryset().filter(trashed_at__isnull=True)  # type: ignore[no-any-return]
+
+
 class Experiment(models.Model):
-    """A named series of runs in one workspace. Its name is unique there, archived or not."""
+    """A named series of runs in one workspace. Its name is unique there, archived or not, but for the trash."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="experiments")
     name = models.CharField(max_length=limits.EXPERIMENT_NAME_LENGTH)
@@ -32,6 +40,12 @@ class Experiment(models.Model):
 
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True, blank=True)
+    # See Run.
+    trashed_at = models.DateTimeField(null=True, blank=True)
+    purged_at = models.DateTimeField(null=True, blank=True)
+
+    # Bytes of the logs and files of its runs, kept by `actions.disk_use`.
+    disk_bytes = models.BigIntegerField(default=0)
 
     # Kept by `actions.submission` as runs come in, so that lists read one row.
     latest_run_number = models.PositiveIntegerField(default=0)
@@ -39,10 +53,17 @@ class Experiment(models.Model):
     # When the latest run was submitted; the experiment's own creation until then.
     latest_submitted_at = models.DateTimeField()
 
-    objects = ExperimentQuerySet.as_manager()
+    objects = ExperimentManager()
+    with_trash = ExperimentQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="experiment_name_per_workspace")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"],
+                condition=models.Q(trashed_at__isnull=True),
+                name="experiment_name_per_workspace",
+            )
+        ]
         indexes = [
             # The list of experiments, newest submission first.
             models.Index(fields=["workspace", "-latest_submitted_at", "-id"], name="experiment_newest"),

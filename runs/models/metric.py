@@ -1,8 +1,11 @@
 """Metrics: named series of values, with the summaries that lists and search read."""
 
+from typing import Any
+
 from django.db import models
 
 from runs import limits
+from runs.models.experiment import Experiment
 from runs.models.run import Run
 
 
@@ -16,10 +19,22 @@ class MetricKind(models.TextChoices):
     DOCUMENT = "document", "Document"  # `text` holds JSON: confusion matrix, residuals, ...
 
 
+class ExperimentOfRun(models.ForeignKey):
+    """The experiment of the row's run, filled in by itself: a run never changes it."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """Return the row's value, which is looked up at the run unless it is set."""
+        if getattr(model_instance, self.attname) is None:
+            setattr(model_instance, self.attname, model_instance.run.experiment_id)  # type: ignore[attr-defined]
+        return super().pre_save(model_instance, add)
+
+
 class Metric(models.Model):
     """A series of one run. The summaries are kept as points arrive; they skip NaN and infinities."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="metrics", db_index=False)
+    # Beside the value, so that an index has the runs of an experiment in the order of a metric.
+    experiment = ExperimentOfRun(Experiment, models.CASCADE, related_name="+", db_index=False)
     name = models.CharField(max_length=limits.METRIC_NAME_LENGTH)
     kind = models.CharField(max_length=16, choices=MetricKind)
 
@@ -35,10 +50,14 @@ class Metric(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="metric_name_per_run")]
         indexes = [
-            # `metrics.loss<0.2`, `metrics.loss.min<0.2`, and sorting by a metric.
-            models.Index(fields=["name", "latest_value"], name="metric_by_latest"),
-            models.Index(fields=["name", "min_value"], name="metric_by_min"),
-            models.Index(fields=["name", "max_value"], name="metric_by_max"),
+            # `metrics.loss<0.2`, `metrics.loss.min<0.2`, and a workspace's runs in the order of a metric.
+            models.Index(fields=["name", "latest_value", "-run"], name="metric_by_latest"),
+            models.Index(fields=["name", "min_value", "-run"], name="metric_by_min"),
+            models.Index(fields=["name", "max_value", "-run"], name="metric_by_max"),
+            # An experiment's runs in the order of a metric.
+            models.Index(fields=["experiment", "name", "latest_value", "-run"], name="metric_of_experiment_latest"),
+            models.Index(fields=["experiment", "name", "min_value", "-run"], name="metric_of_experiment_min"),
+            models.Index(fields=["experiment", "name", "max_value", "-run"], name="metric_of_experiment_max"),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from runs import limits
@@ -62,8 +63,16 @@ class RunQuerySet(models.QuerySet["Run"]):
         )
 
 
+class RunManager(models.Manager.from_queryset(RunQuerySet)):  # type: ignore[misc]
+    """The runs that are not in the trash."""
+
+    def get_queryset(self) -> RunQuerySet:
+        """Leave out the trash."""
+        return super().get_queryset().filter(trashed_at__isnull=True)  # type: ignore[no-any-return]
+
+
 class Run(models.Model):
-    """One run. Its status has one writer, `lifecycle.move`."""
+    """One run. Its status has one writer, `lifecycle.move`, and its way through the trash `actions.trash`."""
 
     run_id = models.CharField(max_length=limits.RUN_ID_LENGTH, unique=True)
     # No index of their own for some references: those of Meta begin with them. And where nearly all
@@ -99,6 +108,11 @@ class Run(models.Model):
     duration_seconds = models.FloatField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    # In the trash it exists for nobody; while it is purged nothing brings it back.
+    trashed_at = models.DateTimeField(null=True, blank=True)
+    purged_at = models.DateTimeField(null=True, blank=True)
+    # Bytes of its logs and files, measured once it has ended; null until then.
+    disk_bytes = models.BigIntegerField(null=True, blank=True)
 
     # The wish to stop, which is no outcome.
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -140,7 +154,8 @@ class Run(models.Model):
     idempotency_key = models.CharField(max_length=128, blank=True, default="")
     request_digest = models.CharField(max_length=64, blank=True, default="")
 
-    objects = RunQuerySet.as_manager()
+    objects = RunManager()
+    with_trash = RunQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -184,6 +199,10 @@ class Run(models.Model):
             models.Index(fields=["experiment", "ended_at", "-id"], name="run_experiment_ended"),
             models.Index(fields=["workspace", "duration_seconds", "-id"], name="run_workspace_duration"),
             models.Index(fields=["experiment", "duration_seconds", "-id"], name="run_experiment_duration"),
+            # The order in which MLflow's clients ask for an experiment's runs.
+            models.Index(
+                F("experiment"), Coalesce("started_at", "created_at").desc(), F("run_id"), name="run_experiment_start"
+            ),
             # `created:` in the search bar, and where a walk for old runs begins.
             models.Index(fields=["created_at", "-id"], name="run_created"),
             # Children of a run, oldest first; live descendants when a parent is canceled.
@@ -201,6 +220,16 @@ class Run(models.Model):
                 F("id"),
                 condition=Q(status="Queued"),
                 name="run_next_in_line",
+            ),
+            # The trash of an experiment, and what a purge takes.
+            models.Index(fields=["trashed_at", "id"], condition=Q(trashed_at__isnull=False), name="run_trash"),
+            # Runs whose disk use is to be measured.
+            models.Index(
+                fields=["id"], condition=Q(disk_bytes__isnull=True, ended_at__isnull=False), name="run_unmeasured"
+            ),
+            # How long the latest runs of a script took: why another one waits.
+            models.Index(
+                fields=["experiment", "script", "-id"], condition=Q(status="Completed"), name="run_script_durations"
             ),
             # The reaper: interactive runs whose client once sent heartbeats.
             models.Index(
