@@ -29,6 +29,10 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         """Return those that have not ended."""
         return self.filter(ended_at__isnull=True)
 
+    def owing(self, *, at: datetime) -> Self:
+        """Return those that have ended, and whose machine may still bring the rest of their bytes at `at`."""
+        return self.filter(ended_at__isnull=False, bytes_due_until__gt=at)
+
     def lending(self, *, at: datetime) -> Self:
         """Return the live ones that lend their slot at `at`: they wait for a run below their own."""
         return self.live().filter(lent_until__gt=at)
@@ -62,6 +66,8 @@ class Attempt(models.Model):
     lease_until = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # It ended while its machine could not reach the web server: until then its last bytes are still taken.
+    bytes_due_until = models.DateTimeField(null=True, blank=True)
 
     # Its script waits for a run below its own and needs no slot until then, see docs/adr/0007.
     lent_until = models.DateTimeField(null=True, blank=True)
