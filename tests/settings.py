@@ -21,4 +21,5 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: workers and servers that tests start share it, and WAL is what the product uses.
     DATABASES["default"]["TEST"] = {"NAME": str(STUDIO_HOME / "tests.sqlite3")}
 # In this process nobody answers as the broker; products and workers that tests start have REDIS_URL, or their own.
-REDIS_URL = CELERY_BROKER_URL = f"redis+socket://{os.environ['STUDIO_HOME']}/no-broker.sock?virtual_host=0"
+STUDIO_BROKER_IS_EMBEDDED, STUDIO_BROKER_SOCKET = True, STUDIO_HOME / "no-broker.sock"
+REDIS_URL = CELERY_BROKER_URL = f"redis+socket://{STUDIO_BROKER_SOCKET}?virtual_host=0"

@@ -1,5 +1,7 @@
 """The whole product as an operator runs it: `manage.py up` in a folder of its own, watched from outside."""
 
+import atexit
+import hashlib
 import json
 import os
 import re
@@ -13,10 +15,12 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from zipfile import ZipFile
 
 import httpx
 import psutil
+import psycopg
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +35,7 @@ class Product:
             **{name: value for name, value in os.environ.items() if not name.startswith(("STUDIO_", "DJANGO_"))},
             "STUDIO_HOME": str(home),
             "STUDIO_TEST_WORD": self.word,
+            **_servers_of(home),
             **environment,
         }
         self.log = home.parent / f"{self.word}.log"
@@ -74,7 +79,11 @@ class Product:
 
     def processes(self) -> list[str]:
         """Return the command line of every process that carries the word."""
-        return [f"{process.pid} {process.name()} {' '.join(process.cmdline())}" for process in self._processes()]
+        found = []
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile, or is a zombie
+                found.append(f"{process.pid} {process.name()} {' '.join(process.cmdline())}")
+        return found
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Send a signal, and wait until the command has ended, which it must within ten seconds."""
@@ -97,6 +106,33 @@ class Product:
             return process.environ().get("STUDIO_TEST_WORD") == self.word
         except (psutil.Error, OSError):
             return False
+
+
+def _servers_of(home: Path) -> dict[str, str]:
+    """Where the tests are told of servers: a database for this folder alone, and a broker's for this test process."""
+    servers = {}
+    if "DATABASE_URL" in os.environ:
+        server = urlsplit(os.environ["DATABASE_URL"])
+        name = f"product_{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
+        if name not in _databases:
+            with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}")
+            _databases.add(name)
+        servers["DATABASE_URL"] = urlunsplit(server._replace(path=f"/{name}"))
+    if "REDIS_URL" in os.environ:
+        number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        servers["REDIS_URL"] = urlunsplit(urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}"))
+    return servers
+
+
+_databases: set[str] = set()
+
+
+@atexit.register
+def _drop_databases() -> None:
+    for name in _databases:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ server's data lies.
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +109,7 @@ def is_up(web: Product) -> bool:
         return False
 
 
+@contextmanager
 def signed_in(web: Product) -> Iterator[httpx.Client]:
     with httpx.Client(follow_redirects=True) as browser:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(web.link).text)
