@@ -11,8 +11,10 @@ from runs import lifecycle
 from runs.models import (
     Attempt,
     ComputeTarget,
+    DraftRun,
     Experiment,
     Membership,
+    PipelineDraft,
     PublishedPipeline,
     Role,
     Run,
@@ -152,3 +154,31 @@ def schedule(pipeline: PublishedPipeline, *, by: User, at: datetime = NOON, **fi
     return Schedule.objects.create(
         workspace=pipeline.workspace, pipeline=pipeline, created_by=by, created_at=at, **{**defaults, **fields}
     )
+
+
+def pipeline_draft(workspace: Workspace, *, by: User, at: datetime = NOON, **fields: Any) -> PipelineDraft:
+    """A draft with two steps, of which the second reads what the first one leaves."""
+    name = fields.pop("name", "penguins")
+    steps = {
+        "prepare": {"command": ["python", "prepare.py"], "outputs": ["table"]},
+        "train": {
+            "command": ["python", "train.py"],
+            "inputs": {"table": "${{ steps.prepare.outputs.table }}"},
+            "outputs": ["model"],
+        },
+    }
+    defaults: dict[str, Any] = {"document": {"name": name, "steps": steps}}
+    return PipelineDraft.objects.create(
+        workspace=workspace,
+        name=name,
+        created_by=by,
+        updated_by=by,
+        created_at=at,
+        updated_at=at,
+        **{**defaults, **fields},
+    )
+
+
+def draft_run(run: Run, *, draft: PipelineDraft | None = None, **fields: Any) -> DraftRun:
+    """What `run` remembers of its draft."""
+    return DraftRun.objects.create(run=run, draft=draft, **fields)

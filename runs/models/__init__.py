@@ -9,6 +9,7 @@ from runs.models.favorite import Favorite
 from runs.models.lease import Lease
 from runs.models.logged_model import LoggedModel, LoggedModelMetric, LoggedModelUse
 from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
+from runs.models.pipeline_draft import DraftRun, PipelineDraft
 from runs.models.published_pipeline import PublishedPipeline
 from runs.models.retention_rule import RetentionRule
 from runs.models.run import Run, RunType
@@ -31,6 +32,7 @@ __all__ = [
     "Dataset",
     "DatasetUse",
     "DefaultView",
+    "DraftRun",
     "Experiment",
     "Favorite",
     "KeyKind",
@@ -45,6 +47,7 @@ __all__ = [
     "MetricBucket",
     "MetricPoint",
     "Param",
+    "PipelineDraft",
     "Property",
     "PublishedPipeline",
     "PythonEnvironment",
