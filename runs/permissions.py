@@ -6,7 +6,7 @@ What a person may not even see does not exist: the fetching functions raise NotF
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from runs.errors import NotFound, PermissionDenied
-from runs.models import Membership, Role, Run, Workspace
+from runs.models import Membership, PublishedPipeline, Role, Run, Schedule, Workspace
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -67,6 +67,32 @@ def get_run(user: User, run_id: str) -> Run:
     if run is None:
         raise NotFound(f"There is no run {run_id!r}, or it is not yours to see.", field="run_id")
     return run
+
+
+def get_published_pipeline(user: User, pipeline_id: str) -> PublishedPipeline:
+    """Return the published pipeline `pipeline_id` if `user` may see it, else raise NotFound."""
+    found = (
+        PublishedPipeline.objects.visible_to(user)
+        .select_related("workspace", "published_by", "published_from")
+        .filter(pipeline_id=pipeline_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound(f"There is no published pipeline {pipeline_id!r}, or it is not yours to see.", field="pipeline")
+    return found
+
+
+def get_schedule(user: User, schedule_id: str) -> Schedule:
+    """Return the schedule `schedule_id` if `user` may see it, else raise NotFound."""
+    found = (
+        Schedule.objects.visible_to(user)
+        .select_related("workspace", "pipeline", "created_by")
+        .filter(schedule_id=schedule_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound(f"There is no schedule {schedule_id!r}, or it is not yours to see.", field="schedule")
+    return found
 
 
 def _has(user: User, workspace: Workspace, role: Role) -> bool:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db.models import Prefetch, prefetch_related_objects
@@ -20,8 +21,11 @@ from runs.models import (
     MetricPoint,
     Param,
     Property,
+    PublishedPipeline,
     Run,
     RunEvent,
+    Schedule,
+    ScheduleTick,
     Tag,
     Worker,
     Workspace,
@@ -198,6 +202,64 @@ def worker_document(worker: Worker, *, is_alive: bool) -> Document:
         "started_utc": instant(worker.started_at),
         "heartbeat_utc": instant(worker.heartbeat_at),
         "stopped_utc": instant(worker.stopped_at),
+    }
+
+
+def published_pipeline_document(pipeline: PublishedPipeline) -> Document:
+    """Return one version of a published pipeline, with the addresses at which it is run."""
+    name = pipeline.name.replace("~", "~7E").replace("/", "~2F")
+    by_name = f"/api/v1/pipeline-endpoints/{quote(name, safe='')}/runs?workspace={quote(pipeline.workspace.name)}"
+    return {
+        "id": pipeline.pipeline_id,
+        "name": pipeline.name,
+        "version": pipeline.version,
+        "label": pipeline.label,
+        "description": pipeline.description,
+        "workspace": pipeline.workspace.name,
+        "is_enabled": pipeline.is_enabled,
+        "definition": pipeline.definition,
+        "published_utc": instant(pipeline.published_at),
+        "published_by": pipeline.published_by.get_username(),
+        "published_from": pipeline.published_from.run_id if pipeline.published_from else None,
+        "endpoint": absolute(f"/api/v1/published-pipelines/{pipeline.pipeline_id}/runs"),
+        "endpoint_of_newest": absolute(by_name),
+    }
+
+
+def schedule_document(schedule: Schedule) -> Document:
+    """Return a schedule."""
+    status = "Paused" if schedule.is_paused else "Active" if schedule.next_at else "Ended"
+    return {
+        "id": schedule.schedule_id,
+        "name": schedule.name,
+        "description": schedule.description,
+        "workspace": schedule.workspace.name,
+        "status": status,
+        "pipeline_id": schedule.pipeline.pipeline_id,
+        "pipeline": schedule.pipeline.name,
+        "pipeline_version": schedule.pipeline.version,
+        "experiment": schedule.experiment_name,
+        "parameters": schedule.parameters,
+        "tags": schedule.tags,
+        "cron": schedule.cron,
+        "recurrence": schedule.recurrence,
+        "time_zone": schedule.time_zone,
+        "starts_utc": instant(schedule.starts_at),
+        "ends_utc": instant(schedule.ends_at),
+        "catches_up": schedule.catches_up,
+        "next_utc": instant(schedule.next_at),
+        "created_utc": instant(schedule.created_at),
+        "created_by": schedule.created_by.get_username(),
+    }
+
+
+def tick_document(tick: ScheduleTick) -> Document:
+    """Return one time of a schedule and what became of it."""
+    return {
+        "at_utc": instant(tick.at),
+        "outcome": tick.outcome,
+        "reason": tick.reason,
+        "run_id": tick.run.run_id if tick.run else None,
     }
 
 

@@ -43,6 +43,9 @@ class Api:
             "PUT", ROOT + path, data, "application/octet-stream", headers={**self.headers, **headers}
         )
 
+    def send_bytes(self, path: str, data: bytes):
+        return self.client.generic("POST", ROOT + path, data, "application/zip", headers=self.headers)
+
     def submit(self, config: dict[str, Any], snapshot: bytes | None = None, **headers: str):
         parts: dict[str, Any] = {"config": json.dumps(config)}
         if snapshot is not None:

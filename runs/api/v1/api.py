@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 
-from runs.api.v1 import account, auth, experiments, files, metrics, parsing, refusals, runs, worker
+from runs.api.v1 import account, auth, experiments, files, metrics, parsing, refusals, runs, snapshots, worker
 
 api = NinjaAPI(
     title="Studio",
@@ -30,7 +30,16 @@ def nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
     raise Http404
 
 
-for router in (account.router, experiments.router, runs.router, metrics.router, files.router, worker.router, last):
+for router in (
+    account.router,
+    experiments.router,
+    runs.router,
+    metrics.router,
+    files.router,
+    snapshots.router,
+    worker.router,
+    last,
+):
     api.add_router("", router)
 
 

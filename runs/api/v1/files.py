@@ -1,9 +1,6 @@
 """Bytes of a run: logs, artifacts, snapshot."""
 
-import contextlib
-import os
 import tempfile
-from typing import BinaryIO
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -12,7 +9,8 @@ from ninja import Query, Router, Status
 
 from runs import shapes, storage
 from runs.actions import recording, snapshots
-from runs.api.v1 import auth, transfers
+from runs.api import transfers
+from runs.api.v1 import auth
 from runs.api.v1.answers import REFUSALS, ArtifactOut, LogOut, Page, Refusal, RunOut
 from runs.errors import Conflict, NotFound
 from runs.models import Artifact
@@ -28,7 +26,7 @@ _SENT = {
         206: {"description": "The range of it that was asked for.", **_BYTES},
     }
 }
-_RECEIVED = {"requestBody": {"required": True, **_BYTES}}
+RECEIVED = {"requestBody": {"required": True, **_BYTES}}
 
 
 class ArtifactExists(Conflict):
@@ -102,10 +100,10 @@ def read_artifact(request: HttpRequest, run_id: str, path: str) -> HttpResponseB
     except FileNotFoundError:
         raise NotFound(f"The bytes of {path!r} are gone.", field="path") from None
 
-    return send_file(request, handle, name=path, etag=f'"{artifact.digest}"')
+    return transfers.send_file(request, handle, name=path, etag=f'"{artifact.digest}"')
 
 
-@router.put(_ONE + "/artifacts/{path:path}", response={201: ArtifactOut, REFUSALS: Refusal}, openapi_extra=_RECEIVED)
+@router.put(_ONE + "/artifacts/{path:path}", response={201: ArtifactOut, REFUSALS: Refusal}, openapi_extra=RECEIVED)
 def store_artifact(request: HttpRequest, run_id: str, path: str) -> Status:
     """Store the body as a file of the run, replacing one of this name unless `If-None-Match: *` forbids it."""
     run = auth.caller(request).run_to_change(run_id)
@@ -127,10 +125,10 @@ def read_snapshot(request: HttpRequest, run_id: str) -> HttpResponseBase:
         raise NotFound(f"The run {run_id} has no snapshot.", field="run_id")
     handle = storage.open_snapshot(run.snapshot.digest)
 
-    return send_file(request, handle, name=f"{run.run_id}.zip", etag=f'"{run.snapshot.digest}"')
+    return transfers.send_file(request, handle, name=f"{run.run_id}.zip", etag=f'"{run.snapshot.digest}"')
 
 
-@router.put(_ONE + "/snapshot", response={201: RunOut, REFUSALS: Refusal}, openapi_extra=_RECEIVED)
+@router.put(_ONE + "/snapshot", response={201: RunOut, REFUSALS: Refusal}, openapi_extra=RECEIVED)
 def store_snapshot(request: HttpRequest, run_id: str) -> Status:
     """Give an interactive run that has none its source code: a zip, checked as that of a submitted script."""
     run = auth.caller(request).run_to_change(run_id)
@@ -142,20 +140,3 @@ def store_snapshot(request: HttpRequest, run_id: str) -> Status:
     recording.attach_snapshot(run=run, snapshot=snapshot)
 
     return Status(201, shapes.run_document(run))
-
-
-def send_file(request: HttpRequest, handle: BinaryIO, *, name: str, etag: str) -> HttpResponseBase:
-    """Answer with an open file, and close it in any case."""
-    with contextlib.ExitStack() as stack:
-        stack.callback(handle.close)
-        descriptor = handle.fileno()
-        response = transfers.send(
-            request,
-            lambda offset, limit: os.pread(descriptor, limit, offset),
-            size=os.fstat(descriptor).st_size,
-            name=name,
-            etag=etag,
-            close=handle.close,
-        )
-        stack.pop_all()
-    return response
