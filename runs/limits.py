@@ -39,6 +39,7 @@ RUN_DURATION_SECONDS = 366 * 24 * 3600  # 30 days there
 PRIORITY = 1_000  # from -1000 to 1000; greater goes first
 
 PIPELINE_LENGTH = 4_000_000  # characters of a definition
+STEP_NAME_LENGTH = 100
 PIPELINE_STEPS = 5_000  # step runs of one pipeline run, each value of a fan-out counted
 
 QUERY_LENGTH = 4_000  # characters of a search

@@ -10,6 +10,7 @@ from runs.models.lease import Lease
 from runs.models.logged_model import LoggedModel, LoggedModelMetric, LoggedModelUse
 from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
 from runs.models.pipeline_draft import DraftRun, PipelineDraft
+from runs.models.pipeline_run import PipelineRun, StepRun
 from runs.models.published_pipeline import PublishedPipeline
 from runs.models.retention_rule import RetentionRule
 from runs.models.run import Run, RunType
@@ -48,6 +49,7 @@ __all__ = [
     "MetricPoint",
     "Param",
     "PipelineDraft",
+    "PipelineRun",
     "Property",
     "PublishedPipeline",
     "PythonEnvironment",
@@ -65,6 +67,7 @@ __all__ = [
     "SignInLink",
     "Snapshot",
     "StatusCount",
+    "StepRun",
     "SystemMetrics",
     "TableView",
     "Tag",
