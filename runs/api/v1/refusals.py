@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from runs.api.transfers import LengthRequired, RangeNotSatisfiable
 from runs.errors import Conflict, InvalidInput, NotFound, PermissionDenied, RunsError, TooLarge
 from runs.storage import BadPath
 
@@ -22,22 +23,6 @@ logger = logging.getLogger(__name__)
 # Where a value may be of several kinds, pydantic names the kind after the way to it.
 _UNION_BRANCHES = {"str", "int", "float", "bool", "list[str]"}
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found"}
-
-
-class LengthRequired(RunsError):
-    """The request does not say how long its body is: send a Content-Length."""
-
-    code = "length_required"
-
-
-class RangeNotSatisfiable(RunsError):
-    """The file has no such range."""
-
-    code = "range_not_satisfiable"
-
-    def __init__(self, *, size_bytes: int) -> None:
-        super().__init__(f"The file has {size_bytes} bytes.", field="Range")
-        self.size_bytes = size_bytes
 
 
 # The first kind that fits decides.

@@ -15,7 +15,7 @@ from ninja.security import HttpBearer
 
 from runs import log_context, storage
 from runs.actions import tokens
-from runs.api.v1 import files, transfers
+from runs.api import transfers
 from runs.errors import NotFound
 from runs.models import Run
 
@@ -94,7 +94,7 @@ def read_snapshot(request: HttpRequest) -> HttpResponseBase:
     if run.snapshot is None or not storage.has_snapshot(run.snapshot.digest):
         raise NotFound(f"The run {run.run_id} has no snapshot.")
 
-    return files.send_file(
+    return transfers.send_file(
         request,
         storage.open_snapshot(run.snapshot.digest),
         name=f"{run.run_id}.zip",
@@ -104,6 +104,8 @@ def read_snapshot(request: HttpRequest) -> HttpResponseBase:
 
 def _take_part(request: HttpRequest, path: str, offset: int, *, is_last: bool) -> Any:
     writer = _writer(request)
+    if writer.attempt_number != writer.run.attempt_number:
+        raise tokens.StaleAttempt  # its logs are its own, but the files are those of the newer attempt
     storage.check_path(path)
     body = _body(request)
 

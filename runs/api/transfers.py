@@ -1,13 +1,15 @@
 """Bytes over HTTP: ranges and tails out, streams in. What users stored never runs in a browser."""
 
+import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
-from runs.api.v1 import refusals
-from runs.errors import InvalidInput, TooLarge
+from runs.errors import InvalidInput, RunsError, TooLarge
 
 _CHUNK_BYTES = 1 << 18
 _TAIL_BLOCK_BYTES = 1 << 16
@@ -30,6 +32,22 @@ _TYPES = {
 
 # Return up to `limit` bytes from `offset`.
 Reader = Callable[[int, int], bytes]
+
+
+class LengthRequired(RunsError):
+    """The request does not say how long its body is: send a Content-Length."""
+
+    code = "length_required"
+
+
+class RangeNotSatisfiable(RunsError):
+    """The file has no such range."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, *, size_bytes: int) -> None:
+        super().__init__(f"The file has {size_bytes} bytes.", field="Range")
+        self.size_bytes = size_bytes
 
 
 class _Window:
@@ -64,7 +82,7 @@ def send(
     """Answer with the file `name` of `size` bytes: whole, from `start` on, or the range that was asked for."""
     try:
         part = _range(request, size, etag) if start is None else None
-    except refusals.RangeNotSatisfiable:
+    except RangeNotSatisfiable:
         close()
         raise
     first, stop = part or (start or 0, size)
@@ -85,6 +103,23 @@ def send(
         response.headers["Content-Range"] = f"bytes {first}-{stop - 1}/{size}"
     if etag:
         response.headers["ETag"] = etag
+    return response
+
+
+def send_file(request: HttpRequest, handle: BinaryIO, *, name: str, etag: str) -> HttpResponseBase:
+    """Answer with an open file, and close it in any case."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(handle.close)
+        descriptor = handle.fileno()
+        response = send(
+            request,
+            lambda offset, limit: os.pread(descriptor, limit, offset),
+            size=os.fstat(descriptor).st_size,
+            name=name,
+            etag=etag,
+            close=handle.close,
+        )
+        stack.pop_all()
     return response
 
 
@@ -114,7 +149,7 @@ def receive(request: HttpRequest, *, limit: int, field: str = "file") -> Iterato
     """
     announced = request.META.get("CONTENT_LENGTH")
     if not announced:
-        raise refusals.LengthRequired
+        raise LengthRequired
     if int(announced) > limit:
         raise TooLarge(f"The file is larger than {limit:,} bytes.", field=field)
     left = int(announced)
@@ -139,5 +174,5 @@ def _range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None
         return None
     start = int(first) if first else size - min(int(last), size)
     if start >= size:
-        raise refusals.RangeNotSatisfiable(size_bytes=size)
+        raise RangeNotSatisfiable(size_bytes=size)
     return start, min(int(last) + 1, size) if first and last else size
