@@ -27,7 +27,7 @@ class ExperimentManager(models.Manager.from_queryset(ExperimentQuerySet)):  # ty
 
     def get_queryset(self) -> ExperimentQuerySet:
         """Leave out the trash."""
-        return super().get_queryset().filter(trashed_at__isnull=True)  # type: ignore[no-any-return]
+        return super().get_queryset().filter(trashed_at__isnull=True)
 
 
 class Experiment(models.Model):

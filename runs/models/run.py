@@ -68,7 +68,7 @@ class RunManager(models.Manager.from_queryset(RunQuerySet)):  # type: ignore[mis
 
     def get_queryset(self) -> RunQuerySet:
         """Leave out the trash."""
-        return super().get_queryset().filter(trashed_at__isnull=True)  # type: ignore[no-any-return]
+        return super().get_queryset().filter(trashed_at__isnull=True)
 
 
 class Run(models.Model):

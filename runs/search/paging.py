@@ -11,6 +11,8 @@ from django.db.models.lookups import Exact, GreaterThan, IsNull, LessThan
 
 from runs import limits
 from runs.errors import InvalidInput
+from runs.search import metric_order
+from runs.search.metric_order import MetricOrder
 from runs.search.plan import Unindexed, is_narrowed
 
 Row = TypeVar("Row", bound=Model)
@@ -18,7 +20,8 @@ Row = TypeVar("Row", bound=Model)
 DEFAULT_ORDER = "-created"
 
 # The orders of runs. Each has an index for a workspace and for an experiment, newest first among
-# equals, so that a million runs are never sorted. Ids rise as runs are created.
+# equals, so that a million runs are never sorted. Ids rise as runs are created. Beside these there
+# is `metric:loss` for every metric, see `metric_order`.
 ORDERS: Mapping[str, str] = {
     "created": "id",
     "number": "number",
@@ -49,6 +52,10 @@ class _Place:
     id: int
 
 
+# What rows are sorted by: a column of theirs, or a metric of a run.
+_Key = str | MetricOrder
+
+
 def paginate(
     queryset: QuerySet[Row],
     *,
@@ -62,44 +69,63 @@ def paginate(
     `order` is a name of `orders`, with `-` for falling. Rows without a value come last
     either way. Raises InvalidInput that names the field at fault.
     """
-    name = order.removeprefix("-")
-    if name not in orders:
-        raise InvalidInput(f"{order!r} is no order; expected one of {', '.join(orders)}, or -name.", field="order")
+    key = _key_of(order, orders)
     if not 1 <= limit <= limits.PAGE_ROWS:
         raise InvalidInput(f"limit is {limit}; expected 1 to {limits.PAGE_ROWS}.", field="limit")
-    place = _read(cursor, order, queryset.model, orders[name]) if cursor else None
+    place = _read(cursor, order, queryset.model, key) if cursor else None
     is_back = place is not None and place.is_back
-    rows = _rows(queryset, orders[name], order.startswith("-"), place, limit + 1)
+    rows, values = _rows(queryset, key, order.startswith("-"), place, limit + 1)
     if is_back and len(rows) <= limit:
         # The start is reached: show the first page whole rather than a part of it.
         place, is_back = None, False
-        rows = _rows(queryset, orders[name], order.startswith("-"), None, limit + 1)
+        rows, values = _rows(queryset, key, order.startswith("-"), None, limit + 1)
     has_more, rows = len(rows) > limit, rows[:limit]
     if is_back:
         rows.reverse()
     has_next, has_previous = (True, has_more) if is_back else (has_more, place is not None)
-    column = orders[name]
     return Page(
         rows,
-        next=_write(order, False, rows[-1], column) if rows and has_next else "",
-        previous=_write(order, True, rows[0], column) if rows and has_previous else "",
+        next=_write(order, False, rows[-1], values) if rows and has_next else "",
+        previous=_write(order, True, rows[0], values) if rows and has_previous else "",
     )
 
 
-def _rows(queryset: QuerySet[Row], column: str, is_falling: bool, place: _Place | None, count: int) -> list[Row]:
-    """Return up to `count` rows from `place` on.
+def check_order(order: str, *, orders: Mapping[str, str] = ORDERS) -> str:
+    """Return `order` if lists can be sorted so, else raise InvalidInput."""
+    _key_of(order, orders)
+    return order
+
+
+def _key_of(order: str, orders: Mapping[str, str]) -> _Key:
+    name = order.removeprefix("-")
+    metric = metric_order.read(name) if orders is ORDERS else None
+    if metric is None and name not in orders:
+        names = [*orders, *(f"{summary}:NAME" for summary in metric_order.SUMMARIES if orders is ORDERS)]
+        raise InvalidInput(f"{order!r} is no order; expected one of {', '.join(names)}, or -name.", field="order")
+    return metric or orders[name]
+
+
+def _rows(
+    queryset: QuerySet[Row], key: _Key, is_falling: bool, place: _Place | None, count: int
+) -> tuple[list[Row], dict[Any, Any]]:
+    """Return up to `count` rows from `place` on, and by key what they are sorted by.
 
     The order is cut into stretches that an index reads one after the other: the rest of
     the equals, the rows beyond, the rows without a value. One condition with OR would
     read all equals again.
     """
-    keys: list[Any] = []
-    for stretch in _stretches(queryset, column, is_falling, place):
-        if len(keys) < count:
-            keys += stretch.values_list("pk", flat=True)[: count - len(keys)]
+    found: list[tuple[Any, Any]] = []
+    if isinstance(key, MetricOrder):
+        is_back, beside = (place.is_back, metric_order.Beside(place.value, place.id)) if place else (False, None)
+        found += metric_order.find(queryset, key, is_falling=is_falling, is_back=is_back, beside=beside, count=count)
+    else:
+        for stretch in _stretches(queryset, key, is_falling, place):
+            if len(found) < count:
+                found += stretch.values_list("pk", key)[: count - len(found)]
     # The rows come by their keys: together with the tables that a list joins, planners sort everything.
+    keys = [pk for pk, _ in found]
     rows = {row.pk: row for row in queryset.filter(pk__in=keys).order_by()} if keys else {}
-    return [rows[key] for key in keys if key in rows]
+    return [rows[pk] for pk in keys if pk in rows], dict(found)
 
 
 def _stretches(queryset: QuerySet[Row], column: str, is_falling: bool, place: _Place | None) -> list[QuerySet[Row]]:
@@ -132,13 +158,13 @@ def _stretches(queryset: QuerySet[Row], column: str, is_falling: bool, place: _P
 _SALT = "runs.search.paging"
 
 
-def _write(order: str, is_back: bool, row: Model, column: str) -> str:
-    value = getattr(row, column)
+def _write(order: str, is_back: bool, row: Model, values: Mapping[Any, Any]) -> str:
+    value = values[row.pk]
     written = value.isoformat() if isinstance(value, datetime) else value
     return signing.Signer(salt=_SALT).sign_object([order, is_back, written, row.pk])
 
 
-def _read(cursor: str, order: str, model: type[Model], column: str) -> _Place:
+def _read(cursor: str, order: str, model: type[Model], key: _Key) -> _Place:
     try:
         written_order, is_back, value, row_id = signing.Signer(salt=_SALT).unsign_object(cursor)
     except (signing.BadSignature, ValueError, TypeError):
@@ -147,6 +173,6 @@ def _read(cursor: str, order: str, model: type[Model], column: str) -> _Place:
         ) from None
     if written_order != order:
         raise InvalidInput(f"This cursor belongs to the order {written_order}, not to {order}.", field="cursor")
-    if value is not None and isinstance(model._meta.get_field(column), DateTimeField):
+    if value is not None and isinstance(key, str) and isinstance(model._meta.get_field(key), DateTimeField):
         value = datetime.fromisoformat(value)
     return _Place(order, is_back, value, row_id)

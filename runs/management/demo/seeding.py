@@ -92,7 +92,7 @@ class Seeder:
         self._metrics = Table(
             Metric,
             *("run_id", "name", "kind", "point_count", "latest_value", "latest_step", "latest_at"),
-            *("min_value", "max_value"),
+            *("min_value", "max_value", "experiment_id"),
         )
         self._points = Table(MetricPoint, "metric_id", "step", "at", "value")
         self._events = Table(RunEvent, "run_id", "from_status", "to_status", "at", "by_id", "actor", "reason")
@@ -267,7 +267,7 @@ class Seeder:
         if is_script and chance() < 0.5:
             self._properties.add(pk, "azureml.git.commit", f"{bits >> 64:040x}"[:40])
         if started_at:
-            self._measure(pk, task, model, rate, status_at, started_at, is_full=_is_full(left))
+            self._measure(pk, place, model, rate, status_at, started_at, is_full=_is_full(left))
         self._remember(pk, past, person, target, reason, is_full=_is_full(left))
         if left <= _LOGS and started_at and is_script:
             self._logs.append((pk, _log(model, dataset, started_at, error)))
@@ -291,7 +291,7 @@ class Seeder:
         return tags
 
     def _measure(
-        self, pk: int, task: words.Task, model: str, rate: float, at: datetime, started_at: datetime, *, is_full: bool
+        self, pk: int, place: _Place, model: str, rate: float, at: datetime, started_at: datetime, *, is_full: bool
     ) -> None:
         """Write the run's params and metrics: series that near their end, noisily."""
         random, chance = self._random, self._random.random
@@ -303,7 +303,7 @@ class Seeder:
             self._params.add(pk, "optimizer", words.OPTIMIZERS[int(chance() * len(words.OPTIMIZERS))], None)
         if chance() < 0.2:
             return  # it broke before the first epoch
-        for name, worst, best in task.metrics:
+        for name, worst, best in place.task.metrics:
             reached = best + (worst - best) * min(chance() ** 3, 0.9)
             values = [reached]
             if is_full:
@@ -311,7 +311,8 @@ class Seeder:
                     reached + (worst - reached) * 0.85**step * (1 + random.gauss(0, 0.05)) for step in range(_POINTS)
                 ]
             metric = self._metrics.add(
-                *(pk, name, "number", len(values), values[-1], len(values) - 1, at, min(values), max(values))
+                *(pk, name, "number", len(values), values[-1], len(values) - 1, at, min(values), max(values)),
+                place.row.pk,
             )
             step_seconds = max((at - started_at).total_seconds(), 1) / len(values)
             for step, value in enumerate(values):
