@@ -84,6 +84,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_WORKSPACE + "new-run/", run_submit.run_submit, name="run_submit"),
     path(_RUN, run_detail.run_detail, name="run_detail"),
     path(_RUN + "metrics/", run_metrics.run_metrics, name="run_metrics"),
+    path(_RUN + "metrics/curves/", run_metrics.run_curves, name="run_curves"),
     path(_RUN + "children/", run_children.run_children, name="run_children"),
     path(_RUN + "outputs/", run_outputs.run_outputs, name="run_outputs"),
     path(_RUN + "outputs/tail/", run_outputs.run_log_tail, name="run_log_tail"),

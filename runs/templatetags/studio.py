@@ -186,6 +186,24 @@ def number(value: Any) -> str | SafeString:
     return format_html('<span class="number" title="{}">{}</span>', full, shown)
 
 
+@register.filter
+def thousands(value: int) -> str:
+    """Return a count with its thousands apart."""
+    return f"{value:,}"
+
+
+@register.filter
+def dotted(value: float | None) -> str:
+    """Return a number as programs write it, whatever the language; empty for none."""
+    return "" if value is None else f"{value:.12g}"
+
+
+@register.filter
+def cell(value: Any) -> str | SafeString:
+    """Return what a cell of a table shows: an instant as such, anything else as `number` does."""
+    return instant(value) if isinstance(value, datetime) else number(value)
+
+
 @register.filter(name="bytes")
 def bytes_(value: int | None) -> str:
     """Return a size in readable units."""

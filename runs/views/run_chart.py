@@ -1,28 +1,39 @@
-"""A line chart of one series as SVG: what a template needs to draw it, all numbers computed.
+"""A chart of one or more lines as SVG: what a template needs to draw it, all numbers computed.
 
-A long series is cut into buckets, of each of which the least and the greatest value are
-drawn, so that no spike is lost; the caption says how many points that is. What is no
-number is a mark at the edge.
+What is no number is a mark at the edge and no gap. Where scripts run, `run-metrics.js`
+draws the same document (see `document`) in its place.
 """
 
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from runs.templatetags.studio import duration
+from runs.views.curves import Axis, CurvePoint
 
 WIDTH, HEIGHT = 420, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 12, 30
-BUCKETS = 500
 _DOTS = 60
+_COLORS = 8
+# What one line shows at most without scripts, where a page has many of them.
+SVG_POINTS = 600
 
 
 @dataclass(frozen=True)
-class Point:
-    """A point: `y` is None where it is no finite number, and `text` then says what it is."""
+class Line:
+    """A curve to draw: its name, its points in the order of x, and how many points they stand for."""
 
-    x: float
-    y: float | None
-    text: str = ""
+    name: str
+    points: Sequence[CurvePoint]
+    point_count: int
+    color: int = 1
+    # The same, smoothed; the points are then drawn paler.
+    smooth: Sequence[CurvePoint] = ()
 
 
 @dataclass(frozen=True)
@@ -43,88 +54,192 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """One line, drawn: paths for the points and for the smoothed ones."""
+
+    name: str
+    color: int
+    path: str
+    smooth: str
+    dots: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
 class Chart:
     """A chart, ready to draw: places are texts, so that no language writes them its own way."""
 
-    path: str
-    dots: list[tuple[str, str, str]]
+    lines: list[Drawn]
     marks: list[Mark]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     drawn_count: int
     point_count: int
     x_label: str
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = _LEFT
-    right: int = WIDTH - _RIGHT
-    top: int = _TOP
-    bottom: int = HEIGHT - _BOTTOM
-    is_reduced: bool = field(default=False)
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int
+    bottom: int
+    # What the upper edge stands for.
+    y_high: float
+    # Points that a log scale cannot show.
+    hidden_count: int = 0
+
+    @property
+    def is_reduced(self) -> bool:
+        """Return whether points were left out."""
+        return self.drawn_count < self.point_count
 
 
-def draw(points: Sequence[Point], *, point_count: int, x_label: str, is_reduced: bool = False) -> Chart:
-    """Return the chart of `points`, in the order of their x; `point_count` is how many they stand for."""
-    finite = [(point.x, point.y) for point in points if point.y is not None]
-    x_low, x_high = _range(point.x for point in points)
-    y_low, y_high = _range(y for _, y in finite)
-    y_ticks, y_low, y_high = _nice(y_low, y_high)
+def draw(
+    lines: Sequence[Line],
+    *,
+    x_label: str,
+    axis: Axis = Axis.STEP,
+    is_log: bool = False,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> Chart:
+    """Return the chart of `lines`. On a log scale, points at and below zero are left out and counted."""
+    shown = [line for line in lines if line.points]
+    every = [point for line in shown for point in line.points]
+    finite = [(point.x, point.y) for point in every if point.y is not None]
+    ys = [y for _, y in finite if y > 0] if is_log else [y for _, y in finite]
+    x_low, x_high = _range(point.x for point in every)
+    if is_log:
+        y_ticks, y_low, y_high = _log_range(ys)
+    else:
+        y_ticks, y_low, y_high = _nice(*_range(ys))
+    left, right, top, bottom = _LEFT, width - _RIGHT, _TOP, height - _BOTTOM
 
     def place_x(x: float) -> str:
-        return f"{_LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - _LEFT - _RIGHT):.1f}"
+        # Halved, since the range of two great doubles is more than a double holds.
+        return f"{left + (x / 2 - x_low / 2) / (x_high / 2 - x_low / 2) * (right - left):.1f}"
 
     def place_y(y: float) -> str:
-        # Halved, since the range of two great doubles is more than a double holds.
-        share = (y / 2 - y_low / 2) / (y_high / 2 - y_low / 2)
-        return f"{HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM):.1f}"
+        if is_log:
+            share = (math.log10(y) - math.log10(y_low)) / (math.log10(y_high) - math.log10(y_low))
+        else:
+            share = (y / 2 - y_low / 2) / (y_high / 2 - y_low / 2)
+        return f"{bottom - share * (bottom - top):.1f}"
 
-    placed = [(place_x(x), place_y(y)) for x, y in finite]
-    labels = [f"{x:g}: {y:g}" for x, y in finite]
+    def path(points: Sequence[CurvePoint]) -> list[tuple[str, str]]:
+        return [
+            (place_x(point.x), place_y(min(max(point.y or 0.0, y_low), y_high))) for point in _drawable(points, is_log)
+        ]
+
+    drawn = []
+    for line in shown:
+        placed = path(line.points)
+        labels = [f"{point.x:g}: {point.y:g}" for point in _drawable(line.points, is_log)]
+        dots = [(x, y, label) for (x, y), label in zip(placed, labels, strict=True)] if len(placed) <= _DOTS else []
+        drawn.append(Drawn(line.name, line.color, _joined(placed), _joined(path(line.smooth)), dots))
     return Chart(
-        path="M" + " L".join(f"{x} {y}" for x, y in placed) if placed else "",
-        dots=[(x, y, label) for (x, y), label in zip(placed, labels, strict=True)] if len(placed) <= _DOTS else [],
-        marks=[_mark(point, place_x(point.x)) for point in points if point.y is None],
-        x_ticks=[Tick(place_x(x), _label(x)) for x in _steps(x_low, x_high, 6) if x_low <= x <= x_high],
+        lines=drawn,
+        marks=[
+            Mark(place_x(point.x), str(bottom - 5 if point.text == "-Infinity" else top + 5), _title(point))
+            for point in every
+            if point.y is None
+        ],
+        x_ticks=[
+            Tick(place_x(x), _x_label(x, axis, x_high - x_low))
+            for x in _steps(x_low, x_high, 5)
+            if x_low <= x <= x_high
+        ],
         y_ticks=[Tick(place_y(y), _label(y)) for y in y_ticks],
-        drawn_count=len(points),
-        point_count=point_count,
+        drawn_count=len(every),
+        point_count=sum(line.point_count for line in shown),
         x_label=x_label,
-        is_reduced=is_reduced,
+        width=width,
+        height=height,
+        left=left,
+        right=right,
+        top=top,
+        bottom=bottom,
+        y_high=y_high,
+        hidden_count=len(finite) - len(ys),
     )
 
 
-def reduce(points: Sequence[Point], *, buckets: int = BUCKETS) -> list[Point]:
-    """Return at most about two points for each of `buckets`: the least and the greatest, in their order."""
-    if len(points) <= 2 * buckets:
-        return list(points)
-    kept: list[Point] = []
-    size = math.ceil(len(points) / buckets)
-    for start in range(0, len(points), size):
-        bucket = points[start : start + size]
-        numbers = [(point.y, place) for place, point in enumerate(bucket) if point.y is not None]
-        places = {place for place, point in enumerate(bucket) if point.y is None}
-        if numbers:
-            places |= {min(numbers)[1], max(numbers)[1]}
-        kept += [bucket[place] for place in sorted(places)]
+def document(lines: Sequence[Line], *, x_label: str, axis: Axis, is_log: bool, caption: str) -> dict[str, Any]:
+    """Return what the script draws: series of [x, y], and the marks apart, at the edges of what is drawn."""
+    finite = [point.y for line in lines for point in _drawable(line.points, is_log) if point.y is not None]
+    low, high = (min(finite), max(finite)) if finite else (1.0, 1.0)
+    series: list[dict[str, Any]] = []
+    for line in lines:
+        points = [[point.x, point.y] for point in _drawable(line.points, is_log)]
+        series.append({"label": line.name, "color": line.color, "points": points, "isPale": bool(line.smooth)})
+        if line.smooth:
+            smooth = [[point.x, point.y] for point in _drawable(line.smooth, is_log)]
+            series.append({"label": f"{line.name} ~", "color": line.color, "points": smooth})
+        if odd := [point for point in line.points if point.y is None]:
+            places = [[point.x, low if point.text == "-Infinity" else high] for point in odd]
+            words = [point.text or "NaN" for point in odd]
+            series.append({"label": f"{line.name} ×", "color": line.color, "points": places, "words": words})
+    kind = {Axis.STEP: "number", Axis.TIME: "time", Axis.RELATIVE: "seconds"}[axis]
+    return {
+        "kind": "line",
+        "x": {"label": x_label, "kind": kind},
+        "log": is_log,
+        "caption": caption,
+        "series": series,
+    }
+
+
+def color_of(place: int) -> int:
+    """Return the number of the color of the line at `place`."""
+    return place % _COLORS + 1
+
+
+def smoothed(points: Sequence[CurvePoint], weight: float) -> list[CurvePoint]:
+    """Return the running mean of `points` in which each counts `weight` times as much as the next one."""
+    mean, norm, kept = 0.0, 0.0, []
+    for point in points:
+        if point.y is None:
+            continue
+        mean = mean * weight + point.y * (1 - weight)
+        norm = norm * weight + (1 - weight)
+        # Without the norm the beginning would lean to zero.
+        value = mean / norm
+        if math.isfinite(value):
+            kept.append(CurvePoint(point.x, value))
     return kept
 
 
-def _mark(point: Point, x: str) -> Mark:
-    is_low = point.text == "-Infinity"
-    y = HEIGHT - _BOTTOM - 5 if is_low else _TOP + 5
-    return Mark(x, str(y), f"{point.x:g}: {point.text or 'NaN'}")
+def _drawable(points: Sequence[CurvePoint], is_log: bool) -> list[CurvePoint]:
+    """Return those of `points` that have a place on the scale."""
+    return [point for point in points if point.y is not None and not (is_log and point.y <= 0)]
+
+
+def _joined(placed: Sequence[tuple[str, str]]) -> str:
+    return "M" + " L".join(f"{x} {y}" for x, y in placed) if placed else ""
+
+
+def _title(point: CurvePoint) -> str:
+    return f"{point.x:g}: {point.text or 'NaN'}"
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:
     values = list(values)
     if not values:
         return 0.0, 1.0
-    low, high = min(values), max(values)
+    low, high = float(min(values)), float(max(values))
     if low == high:
         pad = abs(low) * 0.05 or 0.5
         # The greatest double has nothing above it.
         return max(low - pad, -sys.float_info.max), min(high + pad, sys.float_info.max)
     return low, high
+
+
+def _log_range(values: Sequence[float]) -> tuple[list[float], float, float]:
+    """Return powers of ten around `values`, all above zero, and the range that they span."""
+    if not values:
+        return [1.0, 10.0], 1.0, 10.0
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    low, high = max(low, -307), min(max(high, low + 1), 308)
+    stride = max(1, -(-(high - low) // 5))
+    return [10.0**power for power in range(low, high + 1, stride)], 10.0**low, 10.0**high
 
 
 def _nice(low: float, high: float) -> tuple[list[float], float, float]:
@@ -148,5 +263,25 @@ def _steps(low: float, high: float, count: int) -> list[float]:
     ]
 
 
+def _x_label(value: float, axis: Axis, span: float) -> str:
+    if axis is Axis.RELATIVE:
+        return duration(value) if value >= 0 else _label(value)
+    if axis is Axis.TIME:
+        try:
+            at = timezone.localtime(datetime.fromtimestamp(value, UTC))
+        except (ValueError, OverflowError, OSError):
+            return _label(value)
+        return f"{at:%d %b %H:%M}" if span > 86_400 else f"{at:%H:%M}" if span > 600 else f"{at:%H:%M:%S}"
+    return _label(value)
+
+
 def _label(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 1e5 or abs(value) >= 1e15 or value != int(value) else _short(value)
+
+
+def _short(value: float) -> str:
+    """Return a great whole number with its thousand, million or billion as a letter."""
+    for unit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= unit:
+            return f"{value / unit:.4g}{letter}"
     return f"{value:.4g}"

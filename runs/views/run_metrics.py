@@ -1,127 +1,198 @@
-"""The Metrics tab: a table of all series, and a chart, table, text or image for the chosen ones."""
+"""The Metrics tab: a tick list of the series, and a chart, table, text, image or figure for each chosen one."""
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, F, Max, Min
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from runs import permissions, shapes
 from runs.models import Metric, MetricPoint, Run
 from runs.models.metric import MetricKind
-from runs.views import live, run_chart, run_code, run_page
+from runs.views import curves, live, metric_documents, metric_options, run_chart, run_code, run_page
+from runs.views.metric_options import Options
 from runs.views.request import SignedInRequest
 
 _LISTED = 500
 # So many series are drawn at first, and at most.
 _DRAWN, _DRAWN_AT_MOST = 12, 50
-# A series of at most so many points is read whole; a longer one is cut into buckets by the database.
-_READ_POINTS = 5_000
-_MARKS = 200
 _SHOWN_ROWS = 200
 _SHOWN_IMAGES = 24
+_TABLE_POINTS = 200
 _DOCUMENT_CHARACTERS = 20_000
 
 
 @dataclass
 class View:
-    """How one series is shown: one of a chart, a table, texts, images or a document."""
+    """How one series, or several in one chart, are shown: a chart, a table, texts, images or a document."""
 
     metric: Metric
     latest: Any
     chart: run_chart.Chart | None = None
+    curves_url: str = ""
     columns: list[str] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
     texts: list[MetricPoint] = field(default_factory=list)
     images: list[MetricPoint] = field(default_factory=list)
+    figure: metric_documents.Figure | None = None
     document: run_code.Code | None = None
 
 
 @require_GET
 def run_metrics(request: SignedInRequest, run_id: str) -> HttpResponse:
-    """Show the series of the run. `?name=`, any number of times, chooses which are drawn."""
+    """Show the series of the run. `?name=`, any number of times, chooses which; see Options for the rest."""
     run = permissions.get_run(request.user, run_id)
 
-    names = request.GET.getlist("name")[:_DRAWN_AT_MOST]
-    series = list(Metric.objects.filter(run=run).order_by("name")[:_LISTED])
-    chosen = list(Metric.objects.filter(run=run, name__in=names).order_by("name")) if names else series[:_DRAWN]
+    options = metric_options.of_query(request.GET)
+    series = list(_series(run, options.find)[:_LISTED])
+    chosen = _chosen(run, options) if options.names else series[:_DRAWN]
     context = run_page.frame(request, run, tab="run_metrics")
 
     version = live.version_of(
-        [(metric.name, metric.point_count, metric.latest_at) for metric in series], run.is_terminal, names
+        [(metric.name, metric.point_count, metric.latest_at) for metric in [*series, *chosen]], run.is_terminal, options
     )
     if live.is_partial(request) and request.GET.get("v") == version:
         # Before the points are read: a quiet page costs two queries.
         return live.respond(request, "run/run_metrics.html", {}, fragment="run-metrics", version=version)
+    views = views_of(run, chosen, options)
     context |= {
         "version": version,
+        "options": options,
+        "axes": metric_options.AXES.items(),
         "series": [(metric, shapes.latest(metric)) for metric in series],
         "chosen_names": {metric.name for metric in chosen},
-        "views": views_of(run, chosen),
+        "summaries": [(metric, shapes.latest(metric)) for metric in chosen],
+        "views": views,
+        "together": _together(run, chosen, options) if options.is_together else None,
         "is_cut": len(series) == _LISTED,
     }
     return live.respond(request, "run/run_metrics.html", context, fragment="run-metrics", version=version)
 
 
-def views_of(run: Run, series: list[Metric]) -> list[View]:
+@require_GET
+def run_curves(request: SignedInRequest, run_id: str) -> HttpResponse:
+    """Answer the script of the page: the chosen series of numbers, or the part of them that is zoomed into."""
+    run = permissions.get_run(request.user, run_id)
+
+    options = metric_options.of_query(request.GET)
+    series = [metric for metric in _chosen(run, options) if metric.kind == MetricKind.NUMBER]
+    lines = _lines(run, series, options, points=curves.DRAWN_POINTS)
+    return JsonResponse(
+        run_chart.document(
+            lines,
+            x_label=metric_options.axis_label(options.axis),
+            axis=options.axis,
+            is_log=options.is_log,
+            caption=_caption(lines),
+        )
+    )
+
+
+def views_of(run: Run, series: Sequence[Metric], options: Options = Options()) -> list[View]:  # noqa: B008 - frozen
     """Return how each of `series` is shown. Short series are read together, each long one by itself."""
-    small = [metric for metric in series if metric.point_count <= _READ_POINTS]
+    views = [View(metric, shapes.latest(metric)) for metric in series]
+    numbers = [view for view in views if view.metric.kind == MetricKind.NUMBER]
+    if options.is_table:
+        _list_points(numbers)
+    elif not options.is_together:
+        _draw(run, [view for view in numbers if view.metric.point_count > 1], options)
+    others = [view for view in views if view.metric.kind != MetricKind.NUMBER]
     points: dict[int, list[MetricPoint]] = defaultdict(list)
+    small = [view.metric for view in others if view.metric.point_count <= _SHOWN_ROWS]
     for point in MetricPoint.objects.filter(metric__in=small).order_by("metric", "step", "id"):
         points[point.metric_id].append(point)
-    return [_view(metric, points[metric.pk] if metric in small else None) for metric in series]
+    for view in others:
+        # The other kinds show their beginning, however long they are.
+        is_small = view.metric.point_count <= _SHOWN_ROWS
+        _show(
+            view, points[view.metric.pk] if is_small else list(view.metric.points.order_by("step", "id")[:_SHOWN_ROWS])
+        )
+    return views
 
 
-def _view(metric: Metric, points: list[MetricPoint] | None) -> View:
-    view = View(metric, shapes.latest(metric))
-    if metric.kind == MetricKind.NUMBER:
-        if points is None:
-            view.chart = _long_chart(metric)
-        elif len(points) > 1:
-            drawn = [run_chart.Point(point.step, point.value, point.text) for point in points]
-            reduced = run_chart.reduce(drawn)
-            view.chart = run_chart.draw(
-                reduced, point_count=len(points), x_label=_("Step"), is_reduced=len(reduced) < len(drawn)
-            )
-        return view
-    # The other kinds show their beginning, however long they are.
-    first = points if points is not None else list(metric.points.order_by("step", "id")[:_SHOWN_ROWS])
-    if metric.kind == MetricKind.ROW:
-        _show_rows(view, first)
-    elif metric.kind == MetricKind.IMAGE:
-        view.images = first[-_SHOWN_IMAGES:]
-    elif metric.kind == MetricKind.DOCUMENT:
-        view.document = run_code.of_json(_indented(metric.latest_text)[:_DOCUMENT_CHARACTERS])
+def _series(run: Run, find: str) -> Any:
+    found = Metric.objects.filter(run=run).order_by("name")
+    return found.filter(name__icontains=find) if find else found
+
+
+def _chosen(run: Run, options: Options) -> list[Metric]:
+    return list(Metric.objects.filter(run=run, name__in=options.names[:_DRAWN_AT_MOST]).order_by("name"))
+
+
+def _draw(run: Run, views: list[View], options: Options) -> None:
+    points = curves.DRAWN_POINTS if len(views) <= 3 else run_chart.SVG_POINTS
+    lines = _lines(run, [view.metric for view in views], options, points=points)
+    for view, line in zip(views, lines, strict=True):
+        view.chart = _chart([line], options)
+        view.curves_url = _curves_url(run, [view.metric], options)
+
+
+def _together(run: Run, chosen: Sequence[Metric], options: Options) -> View | None:
+    """Return all chosen series of numbers in one chart."""
+    series = [metric for metric in chosen if metric.kind == MetricKind.NUMBER]
+    if not series or options.is_table:
+        return None
+    lines = _lines(run, series, options, points=run_chart.SVG_POINTS)
+    chart = _chart(lines, options, width=900, height=320)
+    return View(series[0], None, chart=chart, curves_url=_curves_url(run, series, options))
+
+
+def _chart(lines: list[run_chart.Line], options: Options, **sizes: int) -> run_chart.Chart:
+    label = metric_options.axis_label(options.axis)
+    return run_chart.draw(lines, x_label=label, axis=options.axis, is_log=options.is_log, **sizes)
+
+
+def _lines(run: Run, series: Sequence[Metric], options: Options, *, points: int) -> list[run_chart.Line]:
+    read = curves.read(series, window=options.window(began_at=run.started_at or run.created_at), points=points)
+    return [
+        run_chart.Line(
+            metric.name,
+            read[metric.pk].points,
+            read[metric.pk].point_count,
+            run_chart.color_of(place if options.is_together else 0),
+            run_chart.smoothed(read[metric.pk].points, options.smooth) if options.smooth else (),
+        )
+        for place, metric in enumerate(series)
+    ]
+
+
+def _caption(lines: Sequence[run_chart.Line]) -> str:
+    drawn, total = sum(len(line.points) for line in lines), sum(line.point_count for line in lines)
+    words = _("%(drawn)s of %(total)s points") % {"drawn": f"{drawn:,}", "total": f"{total:,}"}
+    return f"{words}; {_('least, greatest and last of each stretch')}" if drawn < total else words
+
+
+def _curves_url(run: Run, series: Sequence[Metric], options: Options) -> str:
+    query = [*(("name", metric.name) for metric in series), *options.pairs()]
+    return f"{reverse('run_curves', args=[run.run_id])}?{urlencode(query)}"
+
+
+def _list_points(views: list[View]) -> None:
+    """Give series of numbers as tables of their latest points."""
+    for view in views:
+        latest = view.metric.points.order_by("-step", "-id")[:_TABLE_POINTS]
+        view.columns = [_("Step"), _("Time"), _("Value")]
+        view.rows = [[point.step, point.at, point.text if point.value is None else point.value] for point in latest]
+
+
+def _show(view: View, points: list[MetricPoint]) -> None:
+    if view.metric.kind == MetricKind.ROW:
+        _show_rows(view, points)
+    elif view.metric.kind == MetricKind.IMAGE:
+        view.images = points[-_SHOWN_IMAGES:]
+    elif view.metric.kind == MetricKind.DOCUMENT:
+        document = _parsed(view.metric.latest_text)
+        view.figure = metric_documents.figure_of(document)
+        if view.figure is None:
+            view.document = run_code.of_json(_indented(view.metric.latest_text)[:_DOCUMENT_CHARACTERS])
     else:
-        view.texts = first[-_SHOWN_ROWS:]
-    return view
-
-
-def _long_chart(metric: Metric) -> run_chart.Chart:
-    ends = metric.points.aggregate(low=Min("step"), high=Max("step"))
-    # Divided first: steps may be nanoseconds, and a product would not fit.
-    width = max(1, -(-(ends["high"] - ends["low"] + 1) // run_chart.BUCKETS))
-    buckets = (
-        metric.points.filter(value__isnull=False)
-        .annotate(bucket=(F("step") - ends["low"]) / width)
-        .values("bucket")
-        .annotate(least=Min("value"), greatest=Max("value"), count=Count("id"))
-        .order_by("bucket")
-    )
-    points = []
-    for bucket in buckets:
-        step = ends["low"] + bucket["bucket"] * width
-        points.append(run_chart.Point(step, bucket["least"]))
-        if bucket["greatest"] != bucket["least"]:
-            points.append(run_chart.Point(step, bucket["greatest"]))
-    marks = metric.points.filter(value__isnull=True).order_by("step", "id").values_list("step", "text")[:_MARKS]
-    points += [run_chart.Point(step, None, text) for step, text in marks]
-    points.sort(key=lambda point: point.x)
-    return run_chart.draw(points, point_count=metric.point_count, x_label=_("Step"), is_reduced=True)
+        view.texts = points
 
 
 def _show_rows(view: View, points: list[MetricPoint]) -> None:
@@ -131,9 +202,8 @@ def _show_rows(view: View, points: list[MetricPoint]) -> None:
     # Two columns of numbers are a line of two variables, as in Azure ML.
     if len(view.columns) == 2 and len(rows) > 1 and all(_is_number(cell) for row in rows for cell in row.values()):
         x, y = view.columns
-        pairs = sorted((row[x], row[y]) for row in rows if x in row and y in row)
-        drawn = run_chart.reduce([run_chart.Point(*pair) for pair in pairs])
-        view.chart = run_chart.draw(drawn, point_count=len(pairs), x_label=x, is_reduced=len(drawn) < len(pairs))
+        pairs = [curves.CurvePoint(*pair) for pair in sorted((row[x], row[y]) for row in rows if x in row and y in row)]
+        view.chart = run_chart.draw([run_chart.Line(y, pairs, view.metric.point_count)], x_label=x)
 
 
 def _is_number(cell: Any) -> bool:
@@ -143,7 +213,7 @@ def _is_number(cell: Any) -> bool:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
