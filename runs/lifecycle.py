@@ -1,18 +1,20 @@
 """The only writer of `Run.status`: every change is a compare-and-set, an event and a count."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 
 from runs import limits
 from runs.errors import Conflict
-from runs.models import Run, RunEvent, StatusCount
+from runs.models import Run, RunEvent, RunType, StatusCount
 from runs.status import TERMINAL, TRANSITIONS, RunStatus
+
+_RUNS_PER_QUERY = 500
 
 
 class IllegalTransition(Conflict):
@@ -58,15 +60,7 @@ def move(
     origin = RunStatus(run.status)
     if to not in TRANSITIONS[origin]:
         raise IllegalTransition(run, to)
-    changes: dict[str, Any] = {"status": to, "status_at": at, "reason": reason[: limits.REASON_LENGTH], **fields}
-    if to is RunStatus.QUEUED:
-        changes.setdefault("queued_at", at)
-    if to is RunStatus.RUNNING and run.started_at is None:
-        changes.setdefault("started_at", at)
-    if to in TERMINAL:
-        changes.setdefault("ended_at", at)
-        started_at = changes.get("started_at", run.started_at)
-        changes["duration_seconds"] = started_at and (changes["ended_at"] - started_at).total_seconds()
+    changes = {"reason": reason[: limits.REASON_LENGTH], **_changes(run, to, at=at, fields=fields)}
     held = {"pk": run.pk, "status": origin}
     if attempt is not None:
         held["attempt_number"] = attempt
@@ -88,6 +82,131 @@ def move(
         setattr(run, name, value)
 
 
+def move_many(
+    runs: Iterable[Run],
+    to: RunStatus,
+    *,
+    at: datetime,
+    reason: str | Callable[[Run], str] = "",
+    by: User | None = None,
+    actor: str = "",
+    **fields: Any,
+) -> list[Run]:
+    """Move those of `runs` that still have the status they were read with, as `move` does; return them.
+
+    A race that is lost for one leaves the others as they are. The number of queries depends little on how many
+    they are. Raises IllegalTransition, before anything is written, if the table forbids one of the moves.
+    """
+    alike: dict[tuple[str, datetime | None], list[Run]] = defaultdict(list)
+    for run in runs:
+        if to not in TRANSITIONS[RunStatus(run.status)]:
+            raise IllegalTransition(run, to)
+        alike[run.status, run.started_at].append(run)
+    moved: list[Run] = []
+    with transaction.atomic():
+        for group in alike.values():
+            for start in range(0, len(group), _RUNS_PER_QUERY):
+                some = group[start : start + _RUNS_PER_QUERY]
+                moved += _move_alike(some, to, at=at, reason=reason, by=by, actor=actor, fields=fields)
+    return moved
+
+
+def _move_alike(
+    runs: list[Run],
+    to: RunStatus,
+    *,
+    at: datetime,
+    reason: str | Callable[[Run], str],
+    by: User | None,
+    actor: str,
+    fields: dict[str, Any],
+) -> list[Run]:
+    """Move runs of one status and one start."""
+    origin, by_pk = RunStatus(runs[0].status), {run.pk: run for run in runs}
+    held = Run.objects.select_for_update().filter(pk__in=by_pk, status=origin).order_by("id")
+    won = [by_pk[pk] for pk in held.values_list("pk", flat=True)]
+    if not won:
+        return []
+    changes = _changes(runs[0], to, at=at, fields=fields)
+    reasons = {run.pk: (reason if isinstance(reason, str) else reason(run))[: limits.REASON_LENGTH] for run in won}
+    told: Any = (
+        reason[: limits.REASON_LENGTH]
+        if isinstance(reason, str)
+        else Case(*(When(pk=pk, then=Value(reasons[pk])) for pk in reasons))
+    )
+    Run.objects.filter(pk__in=reasons).update(reason=told, **changes)
+    RunEvent.objects.bulk_create(
+        RunEvent(
+            run=run,
+            from_status=origin,
+            to_status=to,
+            at=at,
+            by=by,
+            actor=actor,
+            attempt_number=run.attempt_number,
+            reason=reasons[run.pk],
+        )
+        for run in won
+    )
+    for some in _by_count(won).values():
+        _count(some[0], {origin: -len(some), to: len(some)})
+    for run in won:
+        for name, value in {**changes, "reason": reasons[run.pk]}.items():
+            setattr(run, name, value)
+    return won
+
+
+def _changes(run: Run, to: RunStatus, *, at: datetime, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that a move sets, but for its reason."""
+    changes: dict[str, Any] = {"status": to, "status_at": at, **fields}
+    if to is RunStatus.QUEUED:
+        changes.setdefault("queued_at", at)
+    if to is RunStatus.RUNNING and run.started_at is None:
+        changes.setdefault("started_at", at)
+    if to in TERMINAL:
+        changes.setdefault("ended_at", at)
+        started_at = changes.get("started_at", run.started_at)
+        changes["duration_seconds"] = started_at and (changes["ended_at"] - started_at).total_seconds()
+    return changes
+
+
+def _by_count(runs: Iterable[Run]) -> dict[tuple[int, bool], list[Run]]:
+    """Return runs by the counts in which they are: those of an experiment's top-level runs, or of its children."""
+    groups: dict[tuple[int, bool], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.experiment_id, run.parent_id is not None].append(run)
+    return groups
+
+
+def reopen(run: Run, *, at: datetime, reason: str = "", by: User | None = None, actor: str = "") -> None:
+    """Make an ended run, which its own client drives and now goes on with, Running again; leave a RunEvent.
+
+    Beside the table of moves: for everything that a worker executes the end is the end.
+    Raises IllegalTransition for such a run and for one that has not ended, and LostRace.
+    """
+    origin = RunStatus(run.status)
+    if origin not in TERMINAL or run.run_type != RunType.INTERACTIVE:
+        raise IllegalTransition(run, RunStatus.RUNNING)
+    changes: dict[str, Any] = {
+        "status": RunStatus.RUNNING,
+        "status_at": at,
+        "reason": reason,
+        "ended_at": None,
+        "duration_seconds": None,
+        "cancel_requested_at": None,
+        "cancel_requested_by": None,
+    }
+    with transaction.atomic():
+        if not Run.objects.filter(pk=run.pk, status=origin).update(**changes):
+            raise LostRace(run, RunStatus.RUNNING)
+        RunEvent.objects.create(
+            run=run, from_status=origin, to_status=RunStatus.RUNNING, at=at, by=by, actor=actor, reason=reason
+        )
+        _count(run, {origin: -1, RunStatus.RUNNING: 1})
+    for name, value in changes.items():
+        setattr(run, name, value)
+
+
 def record_new(runs: Iterable[Run], *, by: User | None, actor: str = "") -> None:
     """Leave the first event of runs that were just inserted, and count them.
 
@@ -98,10 +217,8 @@ def record_new(runs: Iterable[Run], *, by: User | None, actor: str = "") -> None
         RunEvent(run=run, to_status=run.status, at=run.created_at, by=by, actor=actor, reason=run.reason)
         for run in runs
     )
-    for is_child in (False, True):
-        group = [run for run in runs if (run.parent_id is not None) is is_child]
-        if group:
-            _count(group[0], Counter(RunStatus(run.status) for run in group))
+    for group in _by_count(runs).values():
+        _count(group[0], Counter(RunStatus(run.status) for run in group))
 
 
 def _count(run: Run, changes: dict[RunStatus, int]) -> None:
