@@ -10,6 +10,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from runs import limits
+from runs.models.document import DocumentField
 from runs.models.run import Run
 from runs.models.workspace import Workspace
 
@@ -36,7 +37,7 @@ class PipelineDraft(models.Model):
     # The document's own, kept for the list and its search.
     name = models.CharField(max_length=limits.PIPELINE_NAME_LENGTH, blank=True, default="")
     description = models.TextField(blank=True, default="")
-    document = models.JSONField(default=dict)
+    document = DocumentField(default=dict)
     # For each step that was moved, its place on the canvas: [x, y].
     positions = models.JSONField(default=dict, blank=True)
     # Goes up with every save: who saves tells which one was changed, so that two pages lose nothing.
