@@ -92,7 +92,8 @@ MIDDLEWARE = [
     "runs.middleware.RefusalMiddleware",
 ]
 # Tags that every template may use without {% load %}, so that one source serves Django 5.2 and 6.
-_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static", "runs.templatetags.studio"]
+_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static"]
+_TEMPLATE_BUILTINS += ["runs.templatetags.studio", "runs.templatetags.run_cells"]
 if django.VERSION < (6, 0):
     INSTALLED_APPS.append("template_partials")
     _TEMPLATE_BUILTINS.append("template_partials.templatetags.partials")
@@ -211,6 +212,8 @@ STUDIO_CANCEL_POLL_SECONDS = env.number("STUDIO_CANCEL_POLL_SECONDS", default=0.
 STUDIO_POLL_SECONDS = env.number("STUDIO_POLL_SECONDS", default=1, minimum=0.05)
 # How long a run may be Preparing (its packages are installed then) or Starting.
 STUDIO_PREPARE_SECONDS = env.number("STUDIO_PREPARE_SECONDS", default=1800, minimum=1)
+# How long a run waits for a web server that does not answer its worker, before it ends and its last bytes come later.
+STUDIO_FINALIZE_SECONDS = env.number("STUDIO_FINALIZE_SECONDS", default=300)
 # Python environments made for runs with requirements: how long and how much of them to keep.
 STUDIO_ENVIRONMENTS_DAYS = env.number("STUDIO_ENVIRONMENTS_DAYS", default=30)
 STUDIO_ENVIRONMENTS_BYTES = env.integer("STUDIO_ENVIRONMENTS_BYTES", default=20 * 2**30)

@@ -104,15 +104,16 @@ def authenticate(secret: str, *, at: datetime) -> ApiToken | None:
 def authenticate_worker(secret: str, *, at: datetime) -> ApiToken | None:
     """Return the token whose secret this is, with its run and snapshot, or None if it is none of a worker.
 
-    Raises StaleAttempt for that of an attempt that has ended or was replaced.
+    Raises StaleAttempt for that of an attempt that has ended, unless its last bytes are still due.
     """
     if not secret.startswith(_WORKER_PREFIX):
         return None
     token = ApiToken.objects.select_related("run__snapshot").filter(digest=_digest(secret)).first()
     if token is None or token.run is None or token.attempt_number is None or token.revoked_at:
         return None
-    is_live = Attempt.objects.live().filter(run=token.run, number=token.attempt_number).exists()
-    if not is_live or token.run.attempt_number != token.attempt_number:
+    attempts = Attempt.objects.filter(run=token.run, number=token.attempt_number)
+    is_live = token.run.attempt_number == token.attempt_number and attempts.live().exists()
+    if not is_live and not attempts.owing(at=at).exists():
         raise StaleAttempt
     return token
 

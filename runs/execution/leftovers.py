@@ -9,7 +9,7 @@ from contextlib import suppress
 from django.db import InterfaceError, OperationalError
 
 from runs import storage
-from runs.execution import finish, host, kernel, outcome
+from runs.execution import finish, host, kernel, outcome, patience
 from runs.models import Attempt
 from runs.status import CLAIMED
 
@@ -84,7 +84,7 @@ def _settle_spooled() -> int:
                 continue
             kill_attempt(attempt)
             with suppress(OperationalError, InterfaceError, storage.Unreachable):  # the next round tries again
-                finish.finish(attempt, ended, persist=lambda tell: tell())
+                finish.finish(attempt, ended, persist=patience.once)
                 count += 1
         else:
             outcome.forget(attempt_id)
@@ -92,23 +92,40 @@ def _settle_spooled() -> int:
 
 
 def _remove_folders() -> int:
-    """Remove the working folders of attempts that are over."""
+    """Remove the working folders of attempts that are over, once what lies in them has been delivered."""
     root = host.work_root()
     present = {path.name: path for path in root.iterdir()} if root.is_dir() else {}
     if not present:
         return 0
     live = {host.work_folder(attempt).name for attempt in _live()}
-    removed = 0
+    removed, is_reachable = 0, True
     for name, path in present.items():
-        if name not in live and not _is_known_to_live(name):
-            shutil.rmtree(path, ignore_errors=True)
-            removed += 1
+        attempt = None if name in live else _attempt_of(name)
+        if name in live or (attempt is not None and attempt.ended_at is None):
+            continue
+        if attempt is not None and attempt.bytes_due_until is not None and attempt.bytes_due_until > host.now():
+            is_reachable = is_reachable and _bring_late(attempt)
+            continue
+        if attempt is not None:
+            storage.sign_out(attempt.run_id)
+        shutil.rmtree(path, ignore_errors=True)
+        removed += 1
     return removed
 
 
-def _is_known_to_live(name: str) -> bool:
-    """Return whether the folder belongs to an attempt that went on living after this round's first look."""
-    run, _, number = name.partition(".")
+def _attempt_of(folder_name: str) -> Attempt | None:
+    run, _, number = folder_name.partition(".")
     if not (run.isdigit() and number.isdigit()):
+        return None
+    return Attempt.objects.select_related("run").filter(run_id=run, number=number).first()
+
+
+def _bring_late(attempt: Attempt) -> bool:
+    """Deliver what an attempt was settled without; return whether there was anybody to deliver it to."""
+    try:
+        finish.finish_late(attempt)
+    except storage.Unreachable as error:
+        logger.info("The last bytes of attempt %s cannot be delivered yet: %s", attempt, error)
         return False
-    return Attempt.objects.live().filter(run_id=run, number=number).exists()
+    logger.info("The last bytes of attempt %s have arrived.", attempt)
+    return True

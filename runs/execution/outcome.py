@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import logging
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,8 +52,11 @@ class Outcome:
         """Return the outcome that also says what of the log found no room, where the log itself cannot."""
         if not lost_bytes:
             return self
-        loss = f"{lost_bytes} bytes of its log were lost: no room on the disk."
-        return dataclasses.replace(self, reason=f"{self.reason} {loss}".strip())
+        return self.with_remark(f"{lost_bytes} bytes of its log were lost: no room on the disk.")
+
+    def with_remark(self, remark: str) -> "Outcome":
+        """Return the outcome whose reason ends with `remark`."""
+        return dataclasses.replace(self, reason=f"{self.reason} {remark}".strip())
 
 
 def save(attempt: Attempt, outcome: Outcome) -> None:
@@ -73,6 +78,14 @@ def load(attempt_id: int) -> Outcome | None:
     except (ValueError, TypeError, KeyError):
         logger.exception("The spooled outcome of attempt %s cannot be read.", attempt_id)
         return None
+
+
+def spooled_seconds(attempt_id: int) -> float:
+    """Return how long an outcome has been in the spool; for ever where none could be put there."""
+    try:
+        return time.time() - _path(attempt_id).stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def forget(attempt_id: int) -> None:

@@ -12,22 +12,28 @@ from runs import storage
 logger = logging.getLogger(__name__)
 
 # Who cannot be told for so long is told later, from the spool.
-TELL_SECONDS = 3600.0
+_TELL_SECONDS = 3600.0
 _RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
 
 T = TypeVar("T")
 
 
-def persist(tell: Callable[[], T], *, seconds: float = TELL_SECONDS) -> T:
-    """Call `tell`, and again while the database or the store does not answer. Raises its error after `seconds`."""
-    deadline, pause = time.monotonic() + seconds, _RETRY_SECONDS
+def once(tell: Callable[[], T], *, store_seconds: float = 0) -> T:
+    """Call `tell`: for those who come again by themselves."""
+    return tell()
+
+
+def persist(tell: Callable[[], T], *, store_seconds: float = _TELL_SECONDS) -> T:
+    """Call `tell`, and again while nobody answers. Raises an error of the database after an hour, or Unreachable."""
+    began, pause = time.monotonic(), _RETRY_SECONDS
     while True:
         try:
             return tell()
         except (OperationalError, InterfaceError, storage.Unreachable) as error:
             connections.close_all()
-            if time.monotonic() > deadline:
+            longest = store_seconds if isinstance(error, storage.Unreachable) else _TELL_SECONDS
+            if time.monotonic() - began > longest:
                 raise
             logger.warning("No answer, trying again in %.1f s: %s", pause, error)
         time.sleep(pause)

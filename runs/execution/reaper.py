@@ -6,6 +6,7 @@ outage everybody looks silent. (A reaper without this ran a finished run twice w
 """
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from runs import lifecycle, log_context, storage
-from runs.execution import finish, host, outcome, settle
+from runs.execution import finish, host, outcome, patience, settle
 from runs.execution.leftovers import is_supervised, kill_attempt
 from runs.execution.outcome import Outcome, Retry
 from runs.models import Attempt, Lease, Run, RunType, Worker
@@ -124,12 +125,13 @@ def _reap(attempt: Attempt, at: datetime) -> bool:
         reason += f" {left} of its processes could not be killed."
     started_at = attempt.run.started_at.isoformat() if attempt.run.started_at else ""
     lost = Outcome(RunStatus.FAILED, reason=reason, retry=Retry.NO if left else Retry.LOST, started_at=started_at)
+    with suppress(OSError):  # a full disk
+        outcome.save(attempt, lost)
     try:
-        finish.finish(attempt, lost, persist=lambda tell: tell())
+        finish.finish(attempt, lost, persist=patience.once)
     except storage.Unreachable as error:
         logger.warning("Attempt %s is lost, and its last bytes cannot be delivered yet: %s", attempt, error)
-        outcome.save(attempt, lost)  # for the janitor, who tries again
-        return False
+        return False  # the janitor tries again
     return True
 
 

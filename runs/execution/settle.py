@@ -20,16 +20,25 @@ _NEVER_STARTED_RETRIES = 10
 _LONGEST_BACK_OFF_SECONDS = 3600.0
 
 
-def settle(attempt: Attempt, outcome: Outcome, *, at: datetime, actor: str, if_silent: bool = False) -> bool:
+def settle(
+    attempt: Attempt,
+    outcome: Outcome,
+    *,
+    at: datetime,
+    actor: str,
+    if_silent: bool = False,
+    bytes_due_until: datetime | None = None,
+) -> bool:
     """End `attempt` and move its run as `outcome` says, in one transaction.
 
     Returns False, and writes nothing, if the attempt has ended already: whoever comes
     second has no say. With `if_silent`, nor if it was adopted or its lease renewed since
-    `attempt` was read. A run that was asked to stop is never retried.
+    `attempt` was read. A run that was asked to stop is never retried. Until `bytes_due_until`
+    the attempt's last bytes are still taken.
     """
     held = {"pid": attempt.pid, "lease_until": attempt.lease_until} if if_silent else {}
     with transaction.atomic():
-        if not _end(attempt, outcome, at, held):
+        if not _end(attempt, outcome, at, held, bytes_due_until):
             return False
         run = Run.objects.select_for_update(of=("self",)).get(pk=attempt.run_id)
         if run.attempt_number == attempt.number and run.status in CLAIMED:
@@ -41,10 +50,13 @@ def settle(attempt: Attempt, outcome: Outcome, *, at: datetime, actor: str, if_s
     return True
 
 
-def _end(attempt: Attempt, outcome: Outcome, at: datetime, held: dict[str, Any]) -> int:
+def _end(
+    attempt: Attempt, outcome: Outcome, at: datetime, held: dict[str, Any], bytes_due_until: datetime | None
+) -> int:
     return Attempt.objects.live().filter(pk=attempt.pk, **held).update(
         started_at=outcome.script_started_at,
         ended_at=at,
+        bytes_due_until=bytes_due_until,
         reason=outcome.reason[: limits.REASON_LENGTH],
         exit_code=outcome.exit_code,
         exit_signal=outcome.exit_signal,

@@ -1,9 +1,12 @@
 """Two stores for one set of tests: files on this machine, and those of a web server, over HTTP."""
 
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
@@ -14,6 +17,55 @@ from runs.models import Attempt
 from runs.status import RunStatus
 from runs.storage import remote
 from tests import factories
+
+
+class Road:
+    """A way to the server that breaks after so many bytes, as often as it is told; while it is closed, it refuses."""
+
+    def __init__(self, url: str) -> None:
+        self._to = urlsplit(url)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.breaks_after: list[int] = []
+        self.is_closed = False
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                theirs, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.is_closed:
+                theirs.close()
+                continue
+            ours = socket.create_connection((self._to.hostname, self._to.port))
+            left = [self.breaks_after.pop(0) if self.breaks_after else 2**62]
+            for source, target in ((theirs, ours), (ours, theirs)):
+                threading.Thread(target=self._carry, args=(source, target, left), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket, left: list[int]) -> None:
+        with closing(source), closing(target):
+            try:
+                while left[0] > 0 and (data := source.recv(4096)):
+                    left[0] -= len(data)
+                    target.sendall(data)
+            except OSError:
+                pass
+            for end in (source, target):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def road(live_server: Any) -> Iterator[Road]:
+    """The way of a worker to the live server."""
+    road = Road(live_server.url)
+    yield road
+    road.close()
 
 
 @pytest.fixture
