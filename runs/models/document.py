@@ -9,6 +9,9 @@ from django.db import models
 class DocumentField(models.TextField):
     """A JSON document, kept as text: PostgreSQL's `jsonb` would sort its keys. Nothing is looked up inside."""
 
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
+
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
         """Return the document."""
         return None if value is None else json.loads(value)
