@@ -5,13 +5,23 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from runs import limits
 from runs.actions import checks
-from runs.errors import InvalidInput
-from runs.models import Experiment, StatusCount, Workspace
+from runs.errors import Conflict, InvalidInput
+from runs.models import Experiment, Run, StatusCount, Workspace
+from runs.search import index
 from runs.status import RunStatus
+
+
+class ExperimentExists(Conflict):
+    """There is an experiment of this name already."""
+
+    code = "experiment_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is an experiment {name!r} already.", field="experiment")
 
 
 def check_name(name: str) -> str:
@@ -37,13 +47,51 @@ def get_or_create(*, workspace: Workspace, name: str, by: User, at: datetime) ->
             workspace=workspace, name=name, defaults={"created_at": at, "latest_submitted_at": at}
         )
         if is_new:
-            StatusCount.objects.bulk_create(
-                StatusCount(experiment=experiment, is_child=is_child, status=status)
-                for is_child in (False, True)
-                for status in RunStatus
-            )
+            _count_from_zero(experiment)
     experiment.workspace = workspace
     return experiment
+
+
+def create(
+    *, workspace: Workspace, name: str, by: User, at: datetime, tags: Mapping[str, Any] | None = None
+) -> Experiment:
+    """Make the experiment `name`. Raises ExperimentExists if there is one, archived or not."""
+    checked = checks.tags(tags or {})
+    check_name(name)
+    with transaction.atomic():
+        if Experiment.objects.filter(workspace=workspace, name=name).exists():
+            raise ExperimentExists(name)
+        try:
+            with transaction.atomic():
+                experiment = Experiment.objects.create(
+                    workspace=workspace, name=name, tags=checked, created_at=at, latest_submitted_at=at
+                )
+        except IntegrityError:  # another made it meanwhile
+            raise ExperimentExists(name) from None
+        _count_from_zero(experiment)
+    return experiment
+
+
+def rename(*, experiment: Experiment, name: str, by: User) -> Experiment:
+    """Call `experiment` `name` from now on. Raises ExperimentExists if another is called so."""
+    check_name(name)
+    try:
+        with transaction.atomic():
+            Experiment.objects.filter(pk=experiment.pk).update(name=name)
+            run_ids = Run.objects.filter(experiment=experiment).values_list("pk", flat=True)
+            index.refresh(run_ids=run_ids)
+    except IntegrityError:
+        raise ExperimentExists(name) from None
+    experiment.name = name
+    return experiment
+
+
+def _count_from_zero(experiment: Experiment) -> None:
+    StatusCount.objects.bulk_create(
+        StatusCount(experiment=experiment, is_child=is_child, status=status)
+        for is_child in (False, True)
+        for status in RunStatus
+    )
 
 
 def archive(*, experiment: Experiment, by: User, at: datetime) -> Experiment:

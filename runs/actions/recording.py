@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from runs import limits, storage
 from runs.actions import checks, pyramid
@@ -19,6 +20,17 @@ from runs.models.metric import MetricKind
 _STEP = 2**63 - 1
 # Numbers and texts may share a series: a loss that is "diverged" once is no reason to lose the rest.
 _SCALAR = (MetricKind.NUMBER, MetricKind.TEXT)
+_SUMMARIES = ("point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value")
+
+
+class ParamIsSet(InvalidInput):
+    """A param has another value already."""
+
+    code = "param_is_set"
+
+    def __init__(self, name: str, *, held: str, value: str) -> None:
+        super().__init__(f"The param {name!r} is already {held!r} and cannot become {value!r}.", field=f"params.{name}")
+        self.name, self.held, self.value = name, held, value
 
 
 class HasSnapshot(Conflict):
@@ -47,12 +59,16 @@ def row_text(row: Mapping[str, Any]) -> str:
     return json.dumps({name: _json_number(value) for name, value in row.items()}, ensure_ascii=False)
 
 
-def log_metrics(*, run: Run, points: Sequence[Point], at: datetime, batch_id: str = "") -> int:
+def log_metrics(
+    *, run: Run, points: Sequence[Point], at: datetime, batch_id: str = "", is_by_step: bool = False
+) -> int:
     """Add `points` to the run's series in their order; return how many were stored.
 
     All or nothing. A `batch_id` that was stored before changes nothing and returns 0, so
     that a client may send again what it got no answer for. Two writers of one series
-    take turns. Raises InvalidInput, naming the point at fault.
+    take turns. `is_by_step` is for clients without batch ids: a point that is there
+    already, with its step, time and value, is passed over, and a series' latest point is
+    the one with the greatest step, then time. Raises InvalidInput, naming the point at fault.
     """
     if len(points) > limits.METRIC_POINTS_PER_BATCH:
         raise InvalidInput(
@@ -73,14 +89,16 @@ def log_metrics(*, run: Run, points: Sequence[Point], at: datetime, batch_id: st
                     field=f"points.{position}.kind",
                 )
             row.metric = metric
-            row.step = metric.point_count if point.step is None else point.step
-            _summarize(metric, row)
+            row.step = point.step if point.step is not None else 0 if is_by_step else metric.point_count
+            if not is_by_step:
+                _summarize(metric, row)
+        if is_by_step:
+            rows = _unknown(rows)
+            for row in rows:
+                _summarize(row.metric, row, is_latest=_is_latest(row.metric, row))
         MetricPoint.objects.bulk_create(rows)
         pyramid.keep(_by_series(rows), [metric for metric in series.values() if metric.kind in _SCALAR])
-        Metric.objects.bulk_update(
-            series.values(),
-            ["point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value"],
-        )
+        _store_summaries(series.values())
     return len(rows)
 
 
@@ -97,6 +115,39 @@ def log_params(*, run: Run, params: Mapping[str, Any]) -> None:
             update_fields=["value", "number"],
         )
         checks.count(Param.objects.filter(run=run).count(), field="params", limit=limits.PARAMS_PER_RUN)
+
+
+def add_params(*, run: Run, params: Mapping[str, Any]) -> None:
+    """Add `params` to the run; one that is there with the same value is passed over.
+
+    Raises ParamIsSet if one is there with another value; nothing is written then.
+    """
+    checked = checks.params(params)
+    with transaction.atomic():
+        held = dict(Param.objects.filter(run=run, name__in=list(checked)).values_list("name", "value"))
+        for name, value in checked.items():
+            if held.get(name, value) != value:
+                raise ParamIsSet(name, held=held[name], value=value)
+        fresh = [
+            Param(run=run, name=name, value=value, number=checks.finite(value))
+            for name, value in checked.items()
+            if name not in held
+        ]
+        if fresh:
+            Param.objects.bulk_create(fresh, ignore_conflicts=True)
+            checks.count(Param.objects.filter(run=run).count(), field="params", limit=limits.PARAMS_PER_RUN)
+
+
+def delete_artifacts(*, run: Run, path: str) -> int:
+    """Delete the run's file `path`, or all files below the folder of that name; return how many. Raises BadPath."""
+    storage.check_path(path)
+    found = Artifact.objects.filter(Q(path=path) | Q(path__startswith=f"{path}/"), run=run)
+    paths = list(found.values_list("path", flat=True))
+    # The rows go first: one without bytes would be a file that cannot be read.
+    found.delete()
+    for one in paths:
+        storage.delete_artifact(run.pk, one)
+    return len(paths)
 
 
 def save_artifact(*, run: Run, path: str, chunks: Iterable[bytes], at: datetime) -> Artifact:
@@ -197,11 +248,62 @@ def _by_series(rows: Iterable[MetricPoint]) -> dict[int, list[MetricPoint]]:
     return grouped
 
 
-def _summarize(metric: Metric, row: MetricPoint) -> None:
+def _store_summaries(series: Iterable[Metric]) -> None:
+    """Write the summaries of series that are there already, in one statement however many they are."""
+    Metric.objects.bulk_create(
+        [
+            Metric(**{name: getattr(metric, name) for name in ("run_id", "experiment_id", "name", "kind", *_SUMMARIES)})
+            for metric in series
+        ],
+        update_conflicts=True,
+        unique_fields=["run", "name"],
+        update_fields=_SUMMARIES,
+    )
+
+
+def _unknown(rows: Sequence[MetricPoint]) -> list[MetricPoint]:
+    """Return `rows` without those that are stored already, and each once.
+
+    What lies beyond the latest point of its series cannot be there yet: nothing is looked up for it.
+    """
+    suspects = [row for row in rows if row.metric.point_count and not _is_beyond(row.metric, row)]
+    known: set[tuple[Any, ...]] = set()
+    if suspects:
+        known = set(
+            MetricPoint.objects.filter(
+                metric__in={row.metric_id for row in suspects},
+                step__range=(min(row.step for row in suspects), max(row.step for row in suspects)),
+                at__range=(min(row.at for row in suspects), max(row.at for row in suspects)),
+            ).values_list("metric", "step", "at", "value", "text")
+        )
+    fresh = []
+    for row in rows:
+        identity = (row.metric_id, row.step, row.at, row.value, row.text)
+        if identity not in known:
+            known.add(identity)
+            fresh.append(row)
+    return fresh
+
+
+def _is_beyond(metric: Metric, row: MetricPoint) -> bool:
+    return (row.step, row.at) > (metric.latest_step, metric.latest_at)
+
+
+def _is_latest(metric: Metric, row: MetricPoint) -> bool:
+    """Return whether `row` is the latest of its series by step, time and value."""
+    if not metric.point_count or _is_beyond(metric, row):
+        return True
+    if (row.step, row.at) < (metric.latest_step, metric.latest_at) or row.value is None:
+        return False
+    return metric.latest_value is None or row.value >= metric.latest_value
+
+
+def _summarize(metric: Metric, row: MetricPoint, *, is_latest: bool = True) -> None:
     """Count `row` into the summaries of its series."""
     metric.point_count += 1
-    metric.latest_value, metric.latest_text = row.value, row.text
-    metric.latest_step, metric.latest_at = row.step, row.at
+    if is_latest:
+        metric.latest_value, metric.latest_text = row.value, row.text
+        metric.latest_step, metric.latest_at = row.step, row.at
     if row.value is not None:
         metric.min_value = row.value if metric.min_value is None else min(metric.min_value, row.value)
         metric.max_value = row.value if metric.max_value is None else max(metric.max_value, row.value)

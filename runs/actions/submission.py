@@ -177,10 +177,12 @@ def start_interactive(
     snapshot: Snapshot | None = None,
     idempotency_key: str = "",
     actor: str = "",
+    started_at: datetime | None = None,
 ) -> Run:
     """Start a run that its own client drives: it is Running until that client completes or fails it.
 
-    With an `idempotency_key`, the same request again returns the same run.
+    With an `idempotency_key`, the same request again returns the same run. `started_at`
+    is when it began, if that is not `at`.
     """
     described = {
         "run_id": run_id,
@@ -198,6 +200,7 @@ def start_interactive(
         actor=actor,
         snapshot=snapshot,
         idempotency_key=idempotency_key,
+        started_at=started_at,
     )
     return run
 
@@ -253,6 +256,7 @@ def _start(
     actor: str,
     snapshot: Snapshot | None,
     idempotency_key: str,
+    started_at: datetime | None = None,
 ) -> list[Run]:
     _check_idempotency_key(idempotency_key)
     digest = _digest(described, experiment.pk, snapshot.digest if snapshot else "", parent)
@@ -270,7 +274,7 @@ def _start(
                 run_id=_check_run_id(child["run_id"]) if child.get("run_id") else str(uuid.uuid4()),
                 run_type=RunType.INTERACTIVE,
                 status=RunStatus.RUNNING,
-                started_at=at,
+                started_at=started_at or at,
                 snapshot=snapshot,
                 display_name=display_name.strip(),
                 description=checks.text(

@@ -1,0 +1,40 @@
+"""Params, points and tags of a run in one go: the hot way of clients that log in batches."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from runs import limits
+from runs.actions import describing, recording, tagging
+from runs.actions.recording import Point
+from runs.models import Run
+
+
+def log_batch(
+    *,
+    run: Run,
+    at: datetime,
+    points: Sequence[Point] = (),
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    display_name: str | None = None,
+    description: str | None = None,
+) -> None:
+    """Store all of it or nothing, with a number of queries that does not depend on how much it is.
+
+    Sent again it changes nothing: points are known by step, time and value, params keep
+    their value (ParamIsSet is raised for another), tags are overwritten.
+    """
+    with transaction.atomic():
+        if params:
+            recording.add_params(run=run, params=params)
+        if points:
+            recording.log_metrics(run=run, points=points, at=at, is_by_step=True)
+        if tags:
+            tagging.set_tags(run=run, tags=tags)
+        if display_name is not None or description is not None:
+            if display_name is not None:
+                display_name = display_name[: limits.DISPLAY_NAME_LENGTH]
+            describing.describe(run=run, display_name=display_name, description=description)
