@@ -51,4 +51,5 @@ CHARTS_PER_TABLE = 12
 VIEW_NAME_LENGTH = 100
 VIEW_QUERY_LENGTH = 8_000
 VIEWS_PER_EXPERIMENT = 200
-BULK_RUNS = 10_000  # runs that one press of a button may change
+BULK_RUNS = 10_000  # runs that one press of a button may archive
+BULK_SLOW_RUNS = 1_000  # runs that one press of a button may cancel or tag, one after the other

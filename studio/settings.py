@@ -207,6 +207,8 @@ STUDIO_CLIENT_LOST_SECONDS = env.number("STUDIO_CLIENT_LOST_SECONDS", default=24
 # How long a run waits for its second attempt; each further one waits twice as long.
 STUDIO_RETRY_SECONDS = env.number("STUDIO_RETRY_SECONDS", default=10)
 # How often a supervisor looks whether its run is to stop.
+# Seconds between two looks at what a script's processes are busy with; 0 is never.
+STUDIO_MONITOR_SECONDS = env.number("STUDIO_MONITOR_SECONDS", default=2, minimum=0)
 STUDIO_CANCEL_POLL_SECONDS = env.number("STUDIO_CANCEL_POLL_SECONDS", default=0.25, minimum=0.05)
 # How often a worker looks for waiting runs by itself, should no hint reach it.
 STUDIO_POLL_SECONDS = env.number("STUDIO_POLL_SECONDS", default=1, minimum=0.05)

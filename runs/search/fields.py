@@ -21,7 +21,7 @@ from django.db.models.lookups import (
 )
 from django.utils import timezone
 
-from runs.models import ComputeTarget, Experiment, Metric, Param, Property, Run, RunType, Tag
+from runs.models import ComputeTarget, Experiment, Favorite, Metric, Param, Property, Run, RunType, Tag
 from runs.models.tag import ValueHead
 from runs.search import index, plan, values
 from runs.search.grammar import QuerySyntaxError
@@ -211,8 +211,14 @@ def _is(term: Term, scope: Scope) -> Condition:
         "archived": Q(archived_at__isnull=False),
         "child": Q(parent__isnull=False),
         "mine": Q(submitted_by_id=scope.user.pk),
+        "favorite": Q(plan.Holds(Favorite.objects.filter(user_id=scope.user.pk, run=OuterRef("pk")))),
     }
-    return plan.any_of(Condition(_choice(value, names, what="word after is:")) for value in _plain(term, but="a word"))
+    starred = Favorite.objects.filter(user_id=scope.user.pk).values_list("run_id", flat=True)
+    short: dict[str, plan.Few] = {"favorite": lambda: plan.at_most_few(starred)}
+    return plan.any_of(
+        Condition(_choice(value, names, what="word after is:"), short.get(value.text.lower(), plan.unknown))
+        for value in _plain(term, but="a word")
+    )
 
 
 def _among(term: Term, scope: Scope, column: str, rows: QuerySet[Any]) -> Condition:
@@ -463,5 +469,5 @@ FIELDS: dict[str, Field] = {
         "The latest value of a metric, or its min or max", "metrics.loss.min<0.2", _metrics, takes_key=True
     ),
     "has": Field("Whether there is such a tag, property, param or metric", "has:tags.gold", _has),
-    "is": Field("active, ended, archived, child or mine", "is:archived", _is),
+    "is": Field("active, ended, archived, child, mine or favorite", "is:archived", _is),
 }

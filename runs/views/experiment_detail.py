@@ -15,7 +15,7 @@ from runs.errors import NotFound
 from runs.models import Experiment, Run, Workspace
 from runs.status import Tile
 from runs.templatetags.studio import tile_query
-from runs.views import live, run_table, status_counts
+from runs.views import live, run_table, runs_bulk, status_counts
 from runs.views.request import SignedInRequest
 
 
@@ -34,7 +34,7 @@ def experiment_detail(
     now = timezone.now()
     runs = Run.objects.filter(experiment=experiment)
     # By the search, which knows the short way to a status that few runs have.
-    table = run_table.build(request, runs, at=now, narrowed_by=tile_query(tile) if tile else "")
+    table = run_table.build(request, runs, at=now, narrowed_by=tile_query(tile) if tile else "", experiment=experiment)
     counts = status_counts.of_experiments([experiment], with_children=table.has_children)[experiment.pk]
     active_targets = status_counts.active_targets(Run.objects.filter(experiment=experiment))
 
@@ -49,6 +49,8 @@ def experiment_detail(
         "table": table,
         "version": version,
         "can_contribute": can_contribute,
+        "has_stars": True,
+        "compare_url": runs_bulk.compare_address(workspace),
     }
     status = 422 if table.problem else 200
     return live.respond(

@@ -2,14 +2,13 @@
 
 from django.db.models import Count
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from runs import permissions
 from runs.models import Run
-from runs.search import paging
-from runs.status import TERMINAL, TILES, Tile
-from runs.views import live, run_page, run_table
+from runs.search import value_paging
+from runs.status import TERMINAL, TILES
+from runs.views import live, run_page, run_rows, run_table
 from runs.views.request import SignedInRequest
 
 
@@ -20,39 +19,22 @@ def run_children(request: SignedInRequest, run_id: str) -> HttpResponse:
 
     order = request.GET.get("order") or "created"
     children = Run.objects.filter(parent=run)
-    page = paging.paginate(
-        children.for_lists().prefetch_related("tags"),
+    page = value_paging.paginate(
+        children.for_lists(),
         order=order,
         cursor=request.GET.get("cursor", ""),
         limit=run_table.ROWS_PER_PAGE,
     )
     counts = dict(children.values_list("status").annotate(count=Count("pk")).order_by("status"))
     context = run_page.frame(request, run, tab="run_children")
-    table = run_table.of_page(page, order=order)
+    table = run_table.of_page(page, order=order, request=request)
 
     version = live.version_of(table.facts, counts)
     context |= {
         "version": version,
         "table": table,
         "tiles": {tile: sum(counts.get(status, 0) for status in statuses) for tile, statuses in TILES.items()},
-        "summary": _summary(counts),
+        "summary": run_rows.summary(counts),
         "is_live": not run.is_terminal or any(status not in TERMINAL for status in counts),
     }
     return live.respond(request, "run/run_children.html", context, fragment="run-children", version=version)
-
-
-def _summary(counts: dict[str, int]) -> str:
-    """Return the states of the children in a few words, the worst first: `2 of 8 failed`."""
-    total = sum(counts.values())
-    words = {
-        Tile.FAILED: _("%(count)d of %(total)d failed"),
-        Tile.RUNNING: _("%(count)d of %(total)d running"),
-        Tile.OTHER: _("%(count)d of %(total)d waiting, canceled or other"),
-        Tile.COMPLETED: _("%(count)d of %(total)d completed"),
-    }
-    parts = []
-    for tile, word in words.items():
-        count = sum(counts.get(status, 0) for status in TILES[tile])
-        if count:
-            parts.append(word % {"count": count, "total": total})
-    return ", ".join(parts)

@@ -2,16 +2,30 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+
+class Sortable(Protocol):
+    """What a heading is made of."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see Column
+    @property
+    def label(self) -> Any: ...  # noqa: D102
+    @property
+    def order(self) -> str: ...  # noqa: D102
+    @property
+    def css(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's name and heading; `order` is what it sorts by, if it does."""
+    """A column's name and heading; `order` is what it sorts by, if it does; `css` are the classes of its cells."""
 
     name: str
     label: Any
     order: str = ""
+    css: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,18 +36,19 @@ class Heading:
     label: Any
     aria_sort: str | None = None
     next_order: str = ""
+    css: str = ""
 
 
-def headings(columns: Iterable[Column], order: str) -> list[Heading]:
+def headings(columns: Iterable[Sortable], order: str) -> list[Heading]:
     """Return the headings of `columns` on a page in `order`."""
     return [_heading(column, order) for column in columns]
 
 
-def _heading(column: Column, order: str) -> Heading:
+def _heading(column: Sortable, order: str) -> Heading:
     if not column.order:
-        return Heading(column.name, column.label)
+        return Heading(column.name, column.label, css=column.css)
     if order == f"-{column.order}":
-        return Heading(column.name, column.label, "descending", column.order)
+        return Heading(column.name, column.label, "descending", column.order, column.css)
     # The first click shows the greatest first, as one wants it of times and numbers.
     aria_sort = "ascending" if order == column.order else None
-    return Heading(column.name, column.label, aria_sort, f"-{column.order}")
+    return Heading(column.name, column.label, aria_sort, f"-{column.order}", column.css)

@@ -101,7 +101,8 @@ export function updateTicks() {
   for (const button of document.querySelectorAll("[data-needs-tick]")) {
     const boxes = [...document.querySelectorAll(`.tick[form="${button.getAttribute("form")}"]`)];
     const ticked = boxes.filter((box) => box.checked).length;
-    button.disabled = !ticked || button.hasAttribute("data-forbidden");
+    const goesBeyond = document.querySelector(".tick-beyond")?.checked;
+    button.disabled = (!ticked && !goesBeyond) || button.hasAttribute("data-forbidden");
     const all = document.querySelector(".tick-all");
     if (all) {
       all.checked = ticked > 0 && ticked === boxes.length;
@@ -114,7 +115,7 @@ document.addEventListener("change", (event) => {
   if (event.target.matches(".tick-all")) {
     for (const box of event.target.closest("table").querySelectorAll(".tick")) box.checked = event.target.checked;
   }
-  if (event.target.matches(".tick, .tick-all")) updateTicks();
+  if (event.target.matches(".tick, .tick-all, .tick-beyond")) updateTicks();
 });
 document.addEventListener("htmx:after:swap", updateTicks);
 addEventListener("pageshow", updateTicks);
