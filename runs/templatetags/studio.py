@@ -24,7 +24,7 @@ from runs.status import TILES, RunStatus, Tile
 register = template.Library()
 
 MISSING = "--"
-_SPRITE = "vendor/fluent-icons-1.1.343.svg"
+SPRITE = "vendor/fluent-icons-1.1.343.svg"
 _SHORT_ID_LENGTH = 22
 
 # For each status: the word shown, its icon, its tone (tokens.css).
@@ -55,10 +55,15 @@ _MARKDOWN_TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """Return an icon of the sprite. Without a label it is decoration, hidden from screen readers."""
-    href = f"{static(_SPRITE)}#{name}"
+    href = f"{static(SPRITE)}#{name}"
     if label:
         return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href)
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', href)
+
+
+def look_of(status: str) -> tuple[Any, str, str]:
+    """Return the word, the icon and the tone of a status."""
+    return _STATUSES[RunStatus(status)]
 
 
 @register.simple_tag
