@@ -75,6 +75,13 @@ def status_pill(status: str, large: bool = False) -> SafeString:
 
 
 @register.simple_tag
+def status_icon(status: str) -> SafeString:
+    """Return a status as its icon alone, named for screen readers: for narrow lists."""
+    word, symbol, tone = look_of(status)
+    return format_html('<span class="status-icon tone-{}" title="{}">{}</span>', tone, word, icon(symbol, str(word)))
+
+
+@register.simple_tag
 def tile_icon(tile: str) -> SafeString:
     """Return the icon of a status tile."""
     return icon(_TILES[Tile(tile)][1])
