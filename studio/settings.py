@@ -168,6 +168,7 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONSUMER = "studio.worker:Consumer"
 # While all of these are busy Celery asks the broker for nothing, and looks again only a second later: with two
 # threads a hint waited 0.6 s when measured, with these none does. They are made when they are needed.
 CELERY_WORKER_CONCURRENCY = 16
@@ -207,9 +208,9 @@ STUDIO_CLIENT_LOST_SECONDS = env.number("STUDIO_CLIENT_LOST_SECONDS", default=24
 # How long a run waits for its second attempt; each further one waits twice as long.
 STUDIO_RETRY_SECONDS = env.number("STUDIO_RETRY_SECONDS", default=10)
 # How often a supervisor looks whether its run is to stop.
-# Seconds between two looks at what a script's processes are busy with; 0 is never.
-STUDIO_MONITOR_SECONDS = env.number("STUDIO_MONITOR_SECONDS", default=2, minimum=0)
 STUDIO_CANCEL_POLL_SECONDS = env.number("STUDIO_CANCEL_POLL_SECONDS", default=0.25, minimum=0.05)
+# Seconds between two looks at what a script's processes are busy with; 0 is never.
+STUDIO_MONITOR_SECONDS = env.number("STUDIO_MONITOR_SECONDS", default=2)
 # How often a worker looks for waiting runs by itself, should no hint reach it.
 STUDIO_POLL_SECONDS = env.number("STUDIO_POLL_SECONDS", default=1, minimum=0.05)
 # How long a run may be Preparing (its packages are installed then) or Starting.

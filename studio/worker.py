@@ -4,8 +4,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from celery import bootsteps
+from celery.worker import consumer
 
 from runs import dispatch
+
+
+class Consumer(consumer.Consumer):
+    """Celery's consumer, for which whatever goes wrong with a message is a lost connection, and no end of the worker.
+
+    Anybody who reaches the broker can put something into a queue that is no message, and
+    what Celery makes of a broker that dies at a bad moment is not always an error of a
+    connection. A new connection is made in milliseconds; the agent needs none.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connection_errors = (Exception,)
 
 
 class AgentStep(bootsteps.StartStopStep):

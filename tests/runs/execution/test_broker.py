@@ -90,3 +90,20 @@ def test_a_broker_that_dies_and_comes_back_costs_nothing_but_time(site, broker):
     assert site.wait_until_ended(running).status == "Completed"
     assert site.wait_until_ended(site.submit("pass", compute_target="gpu-compute")).status == "Completed"
     assert worker.poll() is None
+
+
+JUNK = (b"", b"no message", b"\xff\xfe\x00", b"5", b"null", b"[]", b"{}", b'{"body": 1, "properties": {}}', b"[" * 10_000)
+
+
+def test_what_is_no_message_does_the_worker_no_harm(site, broker):
+    worker = site.start_worker(REDIS_URL=broker.url, STUDIO_POLL_SECONDS="60")
+    hints_reach(worker)
+    spare = ComputeTarget.objects.get(name="spare")
+
+    with current_app.connection_for_write(url=broker.url) as connection:
+        connection.default_channel.client.lpush(dispatch.queue_name("spare"), *JUNK)
+    run = site.submit("pass", compute_target="spare")
+    broker.hint(spare)
+
+    assert site.wait_until_ended(run, seconds=15).status == "Completed"
+    assert worker.poll() is None
