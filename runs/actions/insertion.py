@@ -1,0 +1,191 @@
+"""What every way to make runs shares: their ids, their rows with all that hangs on them, requests made twice."""
+
+import dataclasses
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import F
+
+from runs import lifecycle, limits
+from runs.actions import checks
+from runs.actions.script_run_config import ScriptRunConfig
+from runs.errors import Conflict, InvalidInput
+from runs.models import ComputeTarget, Experiment, Param, Property, Run, Tag
+from runs.search import index
+from runs.status import RunStatus
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+class RunIdTaken(Conflict):
+    """There is a run with this id already."""
+
+    code = "run_id_taken"
+
+
+class IdempotencyConflict(Conflict):
+    """This idempotency key was used for another request."""
+
+    code = "idempotency_conflict"
+
+
+class ParentIsCanceled(Conflict):
+    """A run that is canceled, or about to be, gets no more children."""
+
+    code = "parent_is_canceled"
+
+
+@dataclasses.dataclass(frozen=True)
+class HungOn:
+    """What hangs on a new run, checked."""
+
+    tags: dict[str, str | None]
+    properties: dict[str, str]
+    params: dict[str, str]
+
+    @classmethod
+    def of(cls, tags: Mapping[str, Any], properties: Mapping[str, Any], params: Mapping[str, Any]) -> "HungOn":
+        """Return what is checked of these. Raises InvalidInput."""
+        return cls(checks.tags(tags), checks.properties(properties), checks.params(params))
+
+
+def insert(
+    runs: list[Run],
+    hung_on: list[HungOn],
+    *,
+    experiment: Experiment,
+    parent: Run | None,
+    by: User,
+    at: datetime,
+    actor: str,
+) -> None:
+    """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction."""
+    if not runs:
+        return
+    if parent is not None:
+        # Held, so that a cancel of the parent either sees these children or stops them here.
+        parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
+        _check_parent(parent, experiment)
+    # The row of the experiment hands out the numbers; SQLite has one writer at a time anyway.
+    number = Experiment.objects.select_for_update().values_list("latest_run_number", flat=True).get(pk=experiment.pk)
+    for run in runs:
+        number += 1
+        run.number = number
+        run.workspace_id = experiment.workspace_id
+        run.experiment = experiment
+        run.submitted_by = by
+        run.parent = parent
+        run.root = (parent.root or parent) if parent else None
+        run.created_at = run.status_at = at
+    Run.objects.bulk_create(runs)
+    lifecycle.record_new(runs, by=by, actor=actor)
+    pairs = list(zip(runs, hung_on, strict=True))
+    Tag.objects.bulk_create(Tag(run=run, key=key, value=value) for run, on in pairs for key, value in on.tags.items())
+    Property.objects.bulk_create(
+        Property(run=run, key=key, value=value) for run, on in pairs for key, value in on.properties.items()
+    )
+    Param.objects.bulk_create(
+        Param(run=run, name=name, value=value, number=checks.finite(value))
+        for run, on in pairs
+        for name, value in on.params.items()
+    )
+    index.refresh(run_ids=[run.pk for run in runs])
+    latest = runs[-1]
+    Experiment.objects.filter(pk=experiment.pk).update(
+        latest_run_number=F("latest_run_number") + len(runs),
+        latest_run=latest,
+        latest_submitted_at=at,
+        archived_at=None,
+    )
+    experiment.latest_run_number, experiment.latest_run = number, latest
+    experiment.latest_submitted_at, experiment.archived_at = at, None
+
+
+def _check_parent(parent: Run, experiment: Experiment) -> None:
+    if parent.workspace_id != experiment.workspace_id:
+        raise InvalidInput("The parent run is in another workspace.", field="parent_run_id")
+    if parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
+        raise ParentIsCanceled(field="parent_run_id")
+    depth, above = 1, parent.parent_id
+    while above is not None:
+        depth += 1
+        above = Run.objects.values_list("parent_id", flat=True).get(pk=above)
+    if depth >= limits.TREE_DEPTH:
+        raise InvalidInput(f"Runs nest at most {limits.TREE_DEPTH} deep.", field="parent_run_id")
+
+
+def enabled_target(name: str) -> ComputeTarget:
+    """Return the compute target `name`, which takes runs. Raises InvalidInput."""
+    checks.text(name, field="compute_target", limit=limits.COMPUTE_TARGET_NAME_LENGTH)
+    target = ComputeTarget.objects.filter(name=name).first()
+    if target is None:
+        names = ", ".join(ComputeTarget.objects.enabled().order_by("name").values_list("name", flat=True)[:10])
+        raise InvalidInput(f"There is no compute target {name!r}; there is {names or 'none'}.", field="compute_target")
+    if not target.is_enabled:
+        raise InvalidInput(f"The compute target {name!r} is disabled.", field="compute_target")
+    return target
+
+
+def check_run_id(run_id: str) -> str:
+    """Return `run_id` if it may be one. Raises InvalidInput."""
+    if not _RUN_ID.fullmatch(run_id) or ".." in run_id:
+        raise InvalidInput(
+            f"{run_id[:100]!r} is no run id: expected up to {limits.RUN_ID_LENGTH} letters, digits, `_`, `.` and `-`,"
+            " beginning with a letter or digit.",
+            field="run_id",
+        )
+    return run_id
+
+
+def new_run_id(experiment: Experiment, at: datetime) -> str:
+    """Return an id in the form of Azure ML's: the experiment, the second, and a random word."""
+    # A name may hold what an id may not.
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", experiment.name).lstrip("-_")[:200] or "run"
+    return f"{name}_{int(at.timestamp())}_{uuid.uuid4().hex[:8]}"
+
+
+def stored_requirements(config: ScriptRunConfig) -> str | list[str] | None:
+    """Return the requirements of `config` as a row holds them."""
+    held = config.requirements
+    return held if held is None or isinstance(held, str) else list(held)
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raise InvalidInput for a key that no header can carry."""
+    if key and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidInput("Expected an idempotency key of 1 to 128 visible ASCII characters.", field="idempotency_key")
+
+
+def digest(*request: Any) -> str:
+    """Return a digest of what was asked for."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()
+
+
+def same_request(experiment: Experiment, by: User, key: str, digest: str) -> Run | None:
+    """Return the run that an earlier request with this key made. Raises IdempotencyConflict if it asked otherwise."""
+    if not key:
+        return None
+    earlier = (
+        Run.objects.select_related("experiment", "workspace", "compute_target", "submitted_by", "snapshot")
+        .filter(workspace_id=experiment.workspace_id, submitted_by=by, idempotency_key=key)
+        .first()
+    )
+    if earlier is not None and earlier.request_digest != digest:
+        raise IdempotencyConflict(field="idempotency_key")
+    return earlier
+
+
+def refuse_taken(run_ids: list[str]) -> None:
+    """Raise RunIdTaken if one of these ids is taken, or stands here twice."""
+    taken = Run.objects.filter(run_id__in=run_ids).values_list("run_id", flat=True).first()
+    if taken is not None:
+        raise RunIdTaken(f"There is a run {taken!r} already.", field="run_id")
+    if len(set(run_ids)) < len(run_ids):
+        raise RunIdTaken("Two of the runs have the same id.", field="run_id")
