@@ -36,6 +36,16 @@ _MODULES: dict[str, Optional[str]] = {
     "azureml.core.script_run_config": "studio_sdk.core.script_run_config",
     "azureml.core.workspace": "studio_sdk.core.workspace",
     "azureml.exceptions": "studio_sdk.exceptions",
+    "azureml.pipeline": None,
+    "azureml.pipeline.core": "studio_sdk.pipeline.core",
+    "azureml.pipeline.core.graph": "studio_sdk.pipeline.core",
+    "azureml.pipeline.core.pipeline": "studio_sdk.pipeline.core",
+    "azureml.pipeline.core.pipeline_endpoint": "studio_sdk.pipeline.core",
+    "azureml.pipeline.core.pipeline_output_dataset": "studio_sdk.pipeline.core",
+    "azureml.pipeline.core.run": "studio_sdk.pipeline.core",
+    "azureml.pipeline.core.schedule": "studio_sdk.pipeline.core",
+    "azureml.pipeline.steps": "studio_sdk.pipeline.steps",
+    "azureml.pipeline.steps.python_script_step": "studio_sdk.pipeline.steps",
     "azureml.widgets": "studio_sdk.widgets",
 }
 
@@ -44,7 +54,7 @@ _PARENT_SCRIPT = (
     "and waits for Run.get_children()."
 )
 _UNAVAILABLE = {
-    "azureml.pipeline": f"Studio's SDK has no pipelines. {_PARENT_SCRIPT}",
+    "azureml.pipeline": "Studio's pipelines are in azureml.pipeline.core and azureml.pipeline.steps.",
     "azureml.train": f"Studio's SDK has no HyperDrive, AutoML or estimators. {_PARENT_SCRIPT}",
     "azureml.data": "Studio has no datasets. Read files where they lie; results belong into ./outputs.",
     "azureml.telemetry": "Studio collects no telemetry; remove the import.",

@@ -55,9 +55,10 @@ class ActivityFailedException(ExperimentExecutionException):
 
 
 class ServiceException(AzureMLException):
-    """The server refused. `status_code`, `code` and `field` say what and why."""
+    """The server refused. `status_code`, `code` and `field` say what and why; a pipeline may have several problems."""
 
     def __init__(self, message: str = "", *, status_code: int = 0, code: str = "", field: str = "", **kwargs: Any):
+        self.problems: list[dict[str, Any]] = kwargs.pop("problems", None) or []
         super().__init__(message, **kwargs)
         self.status_code = status_code
         self.code = code

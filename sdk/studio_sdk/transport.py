@@ -266,9 +266,11 @@ class Client:
         return http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
 
     def _refusal(self, method: str, path: str, response: Response) -> ServiceException | AuthenticationException:
+        problems = None
         try:
             error = json.loads(response.body)["error"]
             message, code, field = error["message"], error.get("code", ""), error.get("field") or ""
+            problems = error.get("problems")
         except (ValueError, KeyError, TypeError):
             message, code, field = f"{response.status} for {method} {path}", "", ""
         if 300 <= response.status < 400:
@@ -279,7 +281,7 @@ class Client:
                 f"{self.url} does not accept this token ({message.rstrip('.')}). Sign in with: studio login {self.url}"
             )
         kind = ServerUnreachable if response.status in _TRANSIENT else ServiceException
-        return kind(message, status_code=response.status, code=code, field=field)
+        return kind(message, status_code=response.status, code=code, field=field, problems=problems)
 
 
 class _Reached:

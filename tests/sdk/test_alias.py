@@ -25,6 +25,12 @@ IMPORTS = [
     "from azureml.core.workspace import Workspace",
     "from azureml.core.authentication import InteractiveLoginAuthentication, ServicePrincipalAuthentication",
     "from azureml.widgets import RunDetails",
+    "from azureml.pipeline.core import Pipeline, PipelineData, PipelineParameter, PipelineRun, StepRun, StepSequence",
+    "from azureml.pipeline.core import PublishedPipeline, PipelineEndpoint, Schedule, ScheduleRecurrence",
+    "from azureml.pipeline.core.graph import PipelineParameter",
+    "from azureml.pipeline.core.run import PipelineRun, StepRun",
+    "from azureml.pipeline.core.schedule import Schedule, ScheduleRecurrence, TimeZone",
+    "from azureml.pipeline.steps import PythonScriptStep, CommandStep, AutoMLStep, HyperDriveStep, ParallelRunStep",
     "from azureml.exceptions import UserErrorException, ActivityFailedException",
 ]
 
@@ -51,7 +57,7 @@ def test_importing_the_alias_enables_it_in_a_running_interpreter():
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        ("azureml.pipeline.core", "submit_child"),
+        ("azureml.pipeline.wrapper", "azureml.pipeline.core"),
         ("azureml.train.hyperdrive", "HyperDrive"),
         ("azureml.train.sklearn", "submit_child"),
         ("azureml.data.dataset_factory", "datasets"),
@@ -128,7 +134,7 @@ def test_the_start_up_hook_imports_nothing_of_ours(python):
 
 
 def test_the_core_needs_the_standard_library_only():
-    code = "import studio_sdk.core, studio_sdk.widgets, studio_sdk.azureml_alias; print('ok')"
+    code = "import studio_sdk.core, studio_sdk.pipeline.core, studio_sdk.widgets, studio_sdk.azureml_alias; print('ok')"
     command = [sys.executable, "-S", "-c", code]
 
     done = subprocess.run(command, env={"PYTHONPATH": str(ROOT / "sdk")}, capture_output=True, text=True, check=False)

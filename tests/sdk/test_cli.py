@@ -303,10 +303,6 @@ def test_a_command_that_can_not_be_read_is_exit_code_two(studio, arguments):
     studio(*arguments, code=2)
 
 
-def test_pipelines_are_not_there_and_say_what_to_do(studio):
-    assert "submit_child" in studio("run", "submit-pipeline", "-i", "x", "-n", "y", code=1).stderr
-
-
 def test_exec_makes_azureml_ours(studio):
     code = "import azureml.core, studio_sdk.core; print(azureml.core.Run is studio_sdk.core.Run)"
 

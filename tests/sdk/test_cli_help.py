@@ -30,6 +30,8 @@ def test_the_verbs_are_there():
         *("login", "logout", "whoami", "exec", "sync", "folder attach", "experiment list", "computetarget list"),
         *(f"run {verb}" for verb in ("list", "show", "cancel", "update", "download-logs", "monitor-logs", "metrics")),
         *("run submit-script", "run submit-pipeline"),
+        *(f"pipeline {verb}" for verb in ("list", "show", "validate", "run", "publish", "create", "enable", "disable")),
+        *(f"pipeline schedule {verb}" for verb in ("create", "list", "show", "pause", "resume", "delete")),
     }
 
 
@@ -38,7 +40,7 @@ def test_the_help_of_every_command_shows_an_example_of_it(name):
     example = re.search(r"Example: (studio .+)", COMMANDS[name].help or "")
 
     assert example is not None
-    assert name == "run submit-pipeline" or example[1].startswith(f"studio {name}")
+    assert example[1].startswith(f"studio {name}")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -68,7 +70,9 @@ def test_the_documents_name_only_commands_that_are_there(file):
     text = (ROOT / file).read_text()
     said = {
         " ".join(words.split())
-        for words in re.findall(r"studio ((?:run|folder|experiment|computetarget) [\w-]+)", text)
+        for words in re.findall(
+            r"studio ((?:run|pipeline schedule|pipeline(?! schedule)|folder|experiment|computetarget) [\w-]+)", text
+        )
     }
 
     assert said <= set(COMMANDS)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from studio_sdk.cli import folder, lists, runs, session, submit
+from studio_sdk.cli import folder, lists, pipeline, runs, session, submit
 from studio_sdk.exceptions import AzureMLException
 from studio_sdk.version import VERSION
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(runs.app, name="run")
+app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(folder.app, name="folder")
 app.add_typer(lists.experiments, name="experiment")
 app.add_typer(lists.targets, name="computetarget")

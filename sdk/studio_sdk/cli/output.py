@@ -17,6 +17,18 @@ from studio_sdk.exceptions import UserErrorException
 
 # What a table shows of a document that has more fields than a terminal has columns.
 _COLUMNS = {
+    "pipeline_id": (
+        "id",
+        "name",
+        "pipeline",
+        "pipeline_version",
+        "status",
+        "cron",
+        "recurrence",
+        "time_zone",
+        "next_utc",
+    ),
+    "endpoint": ("id", "name", "version", "label", "is_enabled", "published_utc", "published_by"),
     "run_id": ("run_number", "run_id", "experiment", "status", "created_utc", "submitted_by", "compute_target", "tags"),
     "slots": ("name", "slots", "is_enabled", "running", "queued"),
 }

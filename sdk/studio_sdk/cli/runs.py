@@ -11,7 +11,7 @@ from studio_sdk.cli import completion, options, output
 from studio_sdk.cli.output import Format
 from studio_sdk.core import Run
 from studio_sdk.core.run import RunStatus
-from studio_sdk.exceptions import NotAvailable, UserErrorException
+from studio_sdk.exceptions import UserErrorException
 
 app = typer.Typer(help="Submit, watch, find, tag and cancel runs.", no_args_is_help=True)
 
@@ -215,18 +215,6 @@ def metrics(
     """
     found = _find(run, workspace_name, path).get_metrics(name=name, recursive=recursive)
     output.emit(found, output=output_format, query=query)
-
-
-@app.command("submit-pipeline", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def submit_pipeline() -> None:
-    """Say how pipelines are run here.
-
-    Example: studio run submit-script -e pipelines parent.py
-    """
-    raise NotAvailable(
-        "The command line has no pipelines. Write a parent script that submits each step with "
-        "Run.get_context().submit_child(...), and submit it: studio run submit-script -e NAME parent.py"
-    )
 
 
 def _find(run_id: str, workspace_name: Optional[str], path: Optional[Path]) -> Run:

@@ -99,7 +99,7 @@ def submit_script(
     source = ScriptRunConfig(source_directory or folder, script=name, arguments=arguments, run_config=config)
     workspace = options.workspace(workspace_name, path)
     experiment = Experiment(workspace, options.experiment_name(experiment_name, path))
-    with _signals_heeded(cancel_on_exit) as heed:
+    with signals_heeded(cancel_on_exit) as heed:
         run = experiment.submit(source)
         heed.append(run)
         if not is_async:
@@ -112,7 +112,7 @@ def submit_script(
 
 
 @contextmanager
-def _signals_heeded(cancels: bool) -> Iterator[list[Run]]:
+def signals_heeded(cancels: bool) -> Iterator[list[Run]]:
     """Give a list for the run; on Ctrl-C, and with `cancels` on SIGTERM, cancel it or say that it goes on."""
     runs: list[Run] = []
 

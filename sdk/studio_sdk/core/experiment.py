@@ -180,11 +180,18 @@ class Experiment:
         return run
 
     def submit(self, config: Any, tags: Optional[Mapping[str, Any]] = None, **kwargs: Any) -> Run:
-        """Submit a script to its compute target, and return at once.
+        """Submit a script to its compute target, or a pipeline, and return at once.
 
         >>> run = experiment.submit(ScriptRunConfig(source_directory=".", script="train.py"))
         >>> run.wait_for_completion(show_output=True)
         """
+        from studio_sdk.pipeline.pipeline import Pipeline
+        from studio_sdk.pipeline.published import PublishedPipeline
+
+        if isinstance(config, Pipeline):
+            return config.submit(self._name, tags=tags, **kwargs)
+        if isinstance(config, PublishedPipeline):
+            return config.submit(self._workspace, self._name, tags=tags, **kwargs)
         return self._submit(config, tags=tags, **kwargs)
 
     def _submit(
@@ -203,8 +210,8 @@ class Experiment:
 
         if not isinstance(config, ScriptRunConfig):
             raise NotAvailable(
-                f"Studio submits a ScriptRunConfig, not a {type(config).__name__}. For a pipeline or a sweep, write a "
-                "parent script that calls Run.get_context().submit_child(...) for each step."
+                f"Studio submits a ScriptRunConfig or a Pipeline, not a {type(config).__name__}. For a sweep, write a "
+                "parent script that calls Run.get_context().submit_child(...) for each value."
             )
         body = config._body()
         folder = Path(config.source_directory)
