@@ -17,6 +17,7 @@ from runs.views import live
 from runs.views.request import SignedInRequest
 
 TABS = {
+    "run_graph": gettext_lazy("Graph"),
     "run_detail": gettext_lazy("Details"),
     "run_metrics": gettext_lazy("Metrics"),
     "run_children": gettext_lazy("Child runs"),
@@ -61,7 +62,9 @@ def frame(request: SignedInRequest, run: Run, *, tab: str) -> dict[str, Any]:
         "run": run,
         "trail": _trail(run),
         "tab": tab,
-        "tabs": TABS.items(),
+        "tabs": [
+            (name, label) for name, label in TABS.items() if name != "run_graph" or run.run_type == RunType.PIPELINE
+        ],
         "can_contribute": can_contribute,
         "contribute_refusal": "" if can_contribute else _("This needs the role contributor."),
         "head": head,
@@ -74,7 +77,7 @@ def _head(run: Run, can_contribute: bool) -> Head:
     cancel_refusal = resubmit_refusal = "" if can_contribute else _("This needs the role contributor.")
     if run.is_terminal:
         cancel_refusal = _("This run has ended: there is nothing to cancel.")
-    if run.run_type not in (RunType.SCRIPT, RunType.STEP):
+    if run.run_type == RunType.INTERACTIVE:
         resubmit_refusal = _("Its own client drives this run: there is nothing to submit again.")
     return Head(
         version=live.version_of(run.status, run.status_at, run.display_name, run.reason, run.cancel_grace_seconds),
