@@ -94,8 +94,6 @@ class Step:
         if target is not None:
             body["compute_target"] = getattr(target, "name", target)
         variables = {**body.get("environment_variables", {}), **self._environment_variables}
-        # As the original gives params to a script.
-        variables.update({f"AML_PARAMETER_{key}": value for key, value in self._params.items()})
         given = {
             "source": str(folder),
             "params": {str(key): self._scalar(value) for key, value in self._params.items()},
