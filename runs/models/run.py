@@ -190,6 +190,8 @@ class Run(models.Model):
             # The same table behind a status tile or `status:`.
             models.Index(fields=["experiment", "status", "-id"], name="run_experiment_status"),
             models.Index(fields=["workspace", "status", "-id"], name="run_workspace_status"),
+            # The tab Pipeline runs, newest first.
+            models.Index(fields=["workspace", "run_type", "-id"], name="run_workspace_type"),
             # `submitter:` and "View only my runs".
             models.Index(fields=["workspace", "submitted_by", "-id"], name="run_workspace_submitter"),
             # A table of runs by number, end or duration (`search.paging.ORDERS`), and the ranges of
