@@ -1,11 +1,8 @@
 """Celery's way in. Every task is short, nothing waits inside one, and losing one loses no run."""
 
-import time
-
 from celery import shared_task
-from django.conf import settings
 
-from runs.execution import claim, host, packages, reaper, waiting
+from runs.execution import claim, host, reaper, waiting
 
 
 @shared_task(name="runs.execute_next")
@@ -24,13 +21,3 @@ def sweep(**_: object) -> None:
 def reap(**_: object) -> None:
     """Settle attempts and clients that went silent."""
     reaper.reap(holder=host.holder(), at=host.now())
-
-
-@shared_task(name="runs.prune")
-def prune(**_: object) -> None:
-    """Remove Python environments that were not used for long."""
-    packages.prune(
-        max_age_seconds=settings.STUDIO_ENVIRONMENTS_DAYS * 24 * 3600,
-        max_bytes=settings.STUDIO_ENVIRONMENTS_BYTES,
-        now=time.time(),
-    )

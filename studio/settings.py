@@ -188,7 +188,6 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 5.0, "options": {"expires": 30}},
     "reap": {"task": "runs.reap", "schedule": 5.0, "options": {"expires": 30}},
-    "prune": {"task": "runs.prune", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STUDIO_HOME / "run" / "beat-schedule")
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 
-from runs.execution import claim, host, launcher, leftovers, reaper
+from runs.execution import claim, host, housekeeping, launcher, leftovers, reaper
 from runs.models import ComputeTarget, Worker
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Agent(threading.Thread):
             _Duty(leftovers.clean_up, _CLEAN_UP_LEASES * settings.STUDIO_LEASE_SECONDS),
             _Duty(lambda: reaper.reap(holder=host.holder(), at=host.now()), reaper.tick_seconds()),
             _Duty(self._take_work, settings.STUDIO_POLL_SECONDS),
+            _Duty(housekeeping.begin, housekeeping.EVERY_SECONDS),
         ]
 
     def run(self) -> None:

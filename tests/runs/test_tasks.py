@@ -1,7 +1,5 @@
 """The tasks are thin: each makes one call, and tolerates what a newer server sends."""
 
-import os
-
 import pytest
 
 from runs import dispatch, tasks
@@ -46,15 +44,3 @@ def test_reap_takes_the_lead(db):
     tasks.reap()
 
     assert Lease.objects.filter(name="reaper").exists()
-
-
-def test_prune_removes_environments_that_were_not_used_for_long(settings, tmp_path):
-    settings.STUDIO_HOME = tmp_path
-    ready = tmp_path / "environments" / "old" / "ready"
-    ready.parent.mkdir(parents=True)
-    ready.touch()
-    os.utime(ready, (0, 0))
-
-    tasks.prune()
-
-    assert not ready.parent.exists()
