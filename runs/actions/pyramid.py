@@ -134,13 +134,10 @@ def keep(rows: Mapping[int, list[MetricPoint]], series: Sequence[Metric]) -> Non
     fresh = [metric.pk for metric in long if not found[metric.pk]]
     stored: dict[int, list[Row]] = {pk: [] for pk in fresh}
     if fresh:
-        for pk, *row in (
-            MetricPoint.objects.filter(metric__in=fresh)
-            .order_by("metric", "id")
-            .values_list("metric", "step", "at", "value", "text")
-            .iterator(chunk_size=5_000)
-        ):
-            stored[pk].append(_row(*row))
+        points = MetricPoint.objects.filter(metric__in=fresh).order_by("metric", "id")
+        found_points = points.values_list("metric", "step", "at", "value", "text").iterator(chunk_size=5_000)
+        for pk, step, at, value, text in found_points:
+            stored[pk].append(_row(step, at, value, text))
     changed: list[MetricBucket] = []
     for metric in long:
         added = stored[metric.pk] if metric.pk in stored else [_of(point) for point in rows[metric.pk]]

@@ -39,6 +39,7 @@ class Custody:
         self.system_log = SystemLog(self.run.pk, attempt.number)
         self.limits = bounds.limits_of(self.run, attempt.compute_target)
         self.user: User | None = None
+        self.interpreter: Path | None = None
         self.pulse = Pulse(attempt)
         self.was_told_to_leave = False
         self.script_started_at: datetime | None = None

@@ -84,12 +84,12 @@ class ProcessId:
     @classmethod
     def of(cls, pid: int) -> "ProcessId | None":
         """Return the identity of the process that has `pid` now, or None where there is none."""
-        fields = _stat(pid)
+        fields = stat(pid)
         return cls(pid, int(fields[19])) if fields else None
 
     def is_alive(self) -> bool:
         """Return whether this very process still runs; a zombie does not."""
-        fields = _stat(self.pid)
+        fields = stat(self.pid)
         return bool(fields) and int(fields[19]) == self.started and fields[0] not in ("Z", "X")
 
     def send(self, number: int) -> bool:
@@ -110,7 +110,7 @@ class ProcessId:
         return True
 
 
-def _stat(pid: int | str) -> list[str]:
+def stat(pid: int | str) -> list[str]:
     """Return the fields of /proc/PID/stat from the third on (state, parent, ...), or none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes().decode(errors="replace")
@@ -130,7 +130,7 @@ def descendants(pid: int) -> list[ProcessId]:
     children: dict[int, list[ProcessId]] = {}
     dead: set[int] = set()
     for other in all_processes():
-        fields = _stat(other)
+        fields = stat(other)
         if fields:
             children.setdefault(int(fields[1]), []).append(ProcessId(other, int(fields[19])))
             if fields[0] in ("Z", "X"):

@@ -32,6 +32,7 @@ from runs.execution import (
 )
 from runs.execution.custody import Custody
 from runs.execution.logs import Pump
+from runs.execution.monitor import Monitor
 from runs.execution.outcome import Outcome, Retry
 from runs.execution.process import CannotContain, CannotStart, Command, ProcessTree, Tier
 from runs.execution.pulse import Fenced, ToStop
@@ -41,6 +42,8 @@ from runs.status import RunStatus
 logger = logging.getLogger(__name__)
 
 _HINT_SECONDS = 1.0
+# How long the last of the system metrics may take: a database that is away is not waited for.
+_MONITOR_SECONDS = 0.5
 # Why a run is not started that is no bug of ours.
 _REFUSALS = (
     preparing.CannotRun,
@@ -113,10 +116,13 @@ def _prepare_start_watch(custody: Custody) -> Outcome:
         try:
             command = preparing.prepare(custody, held)
             pump = _start(custody, command)
+            monitor = Monitor(custody.attempt, custody.interpreter)
+            monitor.start()
             try:
                 ended = watching.watch(custody, pump)
             finally:
                 custody.end_tree(pump)
+                monitor.stop(timeout_seconds=_MONITOR_SECONDS)
             return ended.with_loss(pump.lost_bytes)
         except ToStop:
             return Outcome(RunStatus.CANCELED)

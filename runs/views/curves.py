@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Max, Min
 
@@ -22,6 +23,8 @@ from runs.models import Metric, MetricBucket, MetricPoint
 DRAWN_POINTS = 2_000
 _BUCKETS_READ = 4 * DRAWN_POINTS // 3
 _SECOND = 1_000_000
+
+Item = TypeVar("Item")
 
 
 class Axis(StrEnum):
@@ -107,9 +110,15 @@ def of_rows(metric: Metric, rows: list[pyramid.Row], *, window: Window, points: 
     rows.sort(key=itemgetter(0 if window.axis is Axis.STEP else 1))
     kept = rows
     if len(rows) > points:
-        size = -(-len(rows) // (points // 3))
-        kept = [row for start in range(0, len(rows), size) for row in _kept(rows[start : start + size])]
+        kept = [row for part in _parts(rows, points // 3) for row in _kept(part)]
     return Curve(metric, [CurvePoint(window.x(step, at), value, text) for step, at, value, text in kept], len(rows))
+
+
+def _parts(items: list[Item], count: int) -> list[list[Item]]:
+    """Return `items` in at most `count` parts of nearly one size, in their order."""
+    count = min(count, len(items))
+    places = [place * len(items) // count for place in range(count + 1)] if count else [0]
+    return [items[start:end] for start, end in pairwise(places)]
 
 
 def _kept(rows: list[pyramid.Row]) -> list[pyramid.Row]:
@@ -124,8 +133,7 @@ def _inside(rows: list[pyramid.Row], window: Window) -> list[pyramid.Row]:
     if window.is_whole:
         return rows
     low, high = window.bounds()
-    place = 0 if window.axis is Axis.STEP else 1
-    return [row for row in rows if low <= row[place] <= high]
+    return [row for row in rows if low <= (row[0] if window.axis is Axis.STEP else row[1]) <= high]
 
 
 def _long(metric: Metric, window: Window, points: int) -> Curve:
@@ -178,10 +186,9 @@ def _of_part(metric: Metric, window: Window, steps: tuple[int, int], points: int
 
 def _of_buckets(metric: Metric, buckets: list[pyramid.Bucket], window: Window, points: int) -> Curve:
     count = sum(bucket.count for bucket in buckets)
-    size = max(1, -(-len(buckets) // (points // 3)))
     rows: list[pyramid.Row] = []
-    for start in range(0, len(buckets), size):
-        rows += _rows_of(pyramid.merge_all(buckets[start : start + size]))
+    for part in _parts(buckets, points // 3):
+        rows += _rows_of(pyramid.merge_all(part))
     rows = _inside(rows, window)
     rows.sort(key=itemgetter(0 if window.axis is Axis.STEP else 1))
     return Curve(metric, [CurvePoint(window.x(step, at), value, text) for step, at, value, text in rows], count)

@@ -1,0 +1,163 @@
+"""The supervisor's thread that watches what its script is busy with: cheap, bounded, and never in the way.
+
+It reads /proc for the processes of the tree and NVML for the cards. What it found is one
+row of a bounded size, written now and then; a database that does not answer costs
+samples on the page, nothing else.
+"""
+
+import logging
+import os
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+from django.db import Error, connections
+
+from runs.execution import captured, kernel
+from runs.execution.columns import Columns
+from runs.execution.gpus import Gpus
+from runs.models import Attempt, SystemMetrics
+
+logger = logging.getLogger(__name__)
+
+# However long the slots have become, a peak between two samples should be seen.
+_LONGEST_PAUSE_SECONDS = 10.0
+_WRITE_SECONDS = 5.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Monitor(threading.Thread):
+    """One attempt's watch, from its script's start to its end."""
+
+    def __init__(self, attempt: Attempt, interpreter: Path | None) -> None:
+        super().__init__(name="monitor", daemon=True)
+        self.attempt = attempt
+        self._interpreter = interpreter
+        self._is_over = threading.Event()
+        self._columns: Columns | None = None
+        self._totals: dict[str, float] = {}
+        self._totals_at = 0.0
+
+    def run(self) -> None:
+        """Sample until `stop`; then write the rest."""
+        try:
+            if self._interpreter is not None:
+                with suppress(OSError, Error):
+                    captured.record(self.attempt, self._interpreter)
+            if settings.STUDIO_MONITOR_SECONDS > 0:
+                self._watch()
+        except Exception:
+            logger.exception("The monitor of attempt %s gave up.", self.attempt)
+        finally:
+            connections.close_all()
+
+    def stop(self, *, timeout_seconds: float) -> None:
+        """End the watch; a database that does not answer may keep it, and is not waited for."""
+        self._is_over.set()
+        if self.is_alive():
+            self.join(timeout_seconds)
+
+    def _watch(self) -> None:
+        pause = settings.STUDIO_MONITOR_SECONDS
+        self._columns = Columns(interval=pause, began=time.time())
+        gpus = Gpus()
+        self._totals, self._totals_at = tree_totals(os.getpid())[0], time.monotonic()
+        write_at, is_written = time.monotonic() + _WRITE_SECONDS, True
+        # The first look comes early, so that a short run has one.
+        wait = min(1.0, pause)
+        while not self._is_over.wait(wait):
+            self._columns.add({**self._sample(), **gpus.sample()}, at=time.time())
+            is_written = False
+            if time.monotonic() >= write_at:
+                self._write(gpus)
+                is_written = True
+                write_at = time.monotonic() + max(_WRITE_SECONDS, self._columns.interval)
+            wait = min(max(pause, self._columns.interval / 4), _LONGEST_PAUSE_SECONDS)
+        if not is_written:
+            self._write(gpus)
+        gpus.close()
+
+    def _sample(self) -> dict[str, float]:
+        totals, now = tree_totals(os.getpid())
+        at = time.monotonic()
+        seconds = max(at - self._totals_at, 0.001)
+        rates = {name: max(0.0, total - self._totals.get(name, total)) / seconds for name, total in totals.items()}
+        self._totals, self._totals_at = totals, at
+        return {
+            "cpu": 100 * rates.pop("cpu_seconds"),
+            **rates,
+            **now,
+            "machine_cpu": psutil.cpu_percent(),
+            "machine_memory": float(psutil.virtual_memory().used),
+        }
+
+    def _write(self, gpus: Gpus) -> None:
+        if self._columns is None:
+            return
+        machine = {
+            "cores": os.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
+            "gpus": gpus.names,
+        }
+        row = SystemMetrics(
+            attempt=self.attempt, updated_at=datetime.now(UTC), data={**self._columns.document(), "machine": machine}
+        )
+        try:
+            SystemMetrics.objects.bulk_create(
+                [row], update_conflicts=True, unique_fields=["attempt"], update_fields=["updated_at", "data"]
+            )
+        except Error as error:
+            logger.warning("Attempt %s: its system metrics cannot be written now: %s", self.attempt, error)
+        finally:
+            connections.close_all()
+
+
+def tree_totals(root: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what the processes below `root` have used since they began, and what they hold now.
+
+    The time and the bytes of processes that ended are in those of their parents. Of the
+    network the system tells only the machine's.
+    """
+    totals = dict.fromkeys(("cpu_seconds", "disk_read", "disk_written"), 0.0)
+    now = dict.fromkeys(("memory", "processes", "threads"), 0.0)
+    for pid in _below(root):
+        fields = kernel.stat(pid)
+        if not fields:
+            continue
+        totals["cpu_seconds"] += sum(int(field) for field in fields[11:15]) / _TICKS
+        now["memory"] += int(fields[21]) * _PAGE
+        now["processes"] += 1
+        now["threads"] += int(fields[17])
+        with suppress(OSError, ValueError):  # of another user's process only root may know
+            for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+                name, _, value = line.partition(": ")
+                if name in ("read_bytes", "write_bytes"):
+                    totals["disk_read" if name == "read_bytes" else "disk_written"] += int(value)
+    network = psutil.net_io_counters(pernic=True)
+    cards = [counters for name, counters in network.items() if name != "lo"]
+    totals["received"] = float(sum(card.bytes_recv for card in cards))
+    totals["sent"] = float(sum(card.bytes_sent for card in cards))
+    return totals, now
+
+
+def _below(root: int) -> list[int]:
+    """Return the pids below `root`. Reads only the tree where the kernel lists children, else all of /proc."""
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        try:
+            tasks = list(Path(f"/proc/{pid}/task").iterdir())
+            children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        except OSError:
+            if pid == root:
+                return [process.pid for process in kernel.descendants(root)]
+            continue  # it has ended meanwhile
+        found += children
+        waiting += children
+    return found
