@@ -10,6 +10,7 @@ from django.db import transaction
 from runs import lifecycle
 from runs.errors import Conflict, InvalidInput
 from runs.models import Run, RunType
+from runs.pipelines import schedule
 from runs.status import TERMINAL, RunStatus
 
 # So many parents are asked for their children in one query: databases limit its length.
@@ -53,8 +54,8 @@ def request_cancel(
             raise AlreadyEnded(run)
         wish: dict[str, Any] = {"by": by, "at": at, "grace_seconds": grace_seconds, "actor": actor}
         _stop(run, reason=reason, **wish)
-        for child in descendants:
-            _stop(child, reason=f"Its parent {run.run_id} was canceled.", **wish)
+        _stop_below(run, descendants, **wish)
+        _end_pipelines([run, *descendants], at)
     return run
 
 
@@ -103,13 +104,50 @@ def _hold_tree(run: Run) -> list[Run]:
     return live
 
 
+def _end_pipelines(runs: list[Run], at: datetime) -> None:
+    """End the pipelines of which nothing is left, those within others first; the rest end with their last process.
+
+    A step that is canceled alone has consequences for its pipeline too.
+    """
+    first = runs[0]
+    above = [first.parent_id] if first.run_type == RunType.STEP and first.parent_id else []
+    for pk in reversed([*above, *(run.pk for run in runs if run.run_type == RunType.PIPELINE)]):
+        schedule.advance(run_pk=pk, at=at)
+    if first.run_type == RunType.PIPELINE:
+        first.refresh_from_db(fields=["status", "status_at", "reason", "ended_at", "duration_seconds"])
+
+
+def _stop_below(run: Run, descendants: list[Run], **wish: Any) -> None:
+    """Ask all that descends from `run` to stop; thousands that nobody has claimed cost no more than a few."""
+    reason = f"Its parent {run.run_id} was canceled."
+    for child in descendants:
+        if not _is_nobodys(child):
+            _stop(child, reason=reason, **wish)
+    who: dict[str, Any] = {"at": wish["at"], "reason": reason, "by": wish["by"], "actor": wish["actor"]}
+    asked = lifecycle.move_many(
+        [child for child in descendants if _is_nobodys(child)],
+        RunStatus.CANCEL_REQUESTED,
+        cancel_requested_at=wish["at"],
+        cancel_requested_by=wish["by"],
+        cancel_grace_seconds=wish["grace_seconds"],
+        **who,
+    )
+    lifecycle.move_many(asked, RunStatus.CANCELED, **who)
+
+
+def _is_nobodys(run: Run) -> bool:
+    """Return whether no process of ours is to obey: nobody has claimed the run, or its own client drives it."""
+    is_driven = run.run_type == RunType.INTERACTIVE and run.status != RunStatus.CANCEL_REQUESTED
+    return run.is_unclaimed or is_driven
+
+
 def _stop(run: Run, *, by: User | None, at: datetime, reason: str, grace_seconds: float | None, actor: str) -> None:
     if run.status == RunStatus.CANCEL_REQUESTED:
         if grace_seconds is not None:
             Run.objects.filter(pk=run.pk).update(cancel_grace_seconds=grace_seconds)
             run.cancel_grace_seconds = grace_seconds
         return
-    is_nobodys = run.is_unclaimed or run.run_type == RunType.INTERACTIVE
+    is_nobodys = _is_nobodys(run)
     lifecycle.move(
         run,
         RunStatus.CANCEL_REQUESTED,

@@ -12,6 +12,12 @@ from runs.models import Run, RunType
 from runs.status import ACTIVE, TERMINAL, UNCLAIMED, RunStatus
 
 
+class DrivenByItsSteps(Conflict):
+    """A pipeline's run ends with its steps: they decide how. To stop it, cancel it."""
+
+    code = "driven_by_its_steps"
+
+
 class DrivenByAWorker(Conflict):
     """A worker runs this script: its exit code decides how the run ends."""
 
@@ -21,8 +27,11 @@ class DrivenByAWorker(Conflict):
 def complete(*, run: Run, at: datetime, by: User | None, actor: str = "") -> Run:
     """Complete an interactive run. Completing it again changes nothing.
 
-    Raises DrivenByAWorker for a script run, AlreadyEnded for one that failed or was canceled.
+    Raises DrivenByAWorker for a script run, DrivenByItsSteps for a pipeline's, AlreadyEnded
+    for one that failed or was canceled.
     """
+    if run.run_type == RunType.PIPELINE:
+        raise DrivenByItsSteps
     if run.run_type != RunType.INTERACTIVE:
         raise DrivenByAWorker
     with transaction.atomic():
@@ -40,8 +49,11 @@ def fail(*, run: Run, at: datetime, by: User | None, error: str = "", actor: str
 
     An interactive or unclaimed run is Failed at once. One that a worker executes is
     asked to stop like a canceled one, and its supervisor ends it as Failed
-    (`fails_when_stopped`). Raises AlreadyEnded for one that completed or was canceled.
+    (`fails_when_stopped`). Raises AlreadyEnded for one that completed or was canceled, and
+    DrivenByItsSteps for a pipeline's.
     """
+    if run.run_type == RunType.PIPELINE:
+        raise DrivenByItsSteps
     error = _storable(error)
     reason = f"Failed by {by.get_username()}." if by else "Failed."
     with transaction.atomic():

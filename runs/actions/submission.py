@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from runs import dispatch, lifecycle, limits
-from runs.actions import checks, insertion, script_run_config, snapshots, unmet
+from runs.actions import checks, insertion, pipeline_submission, script_run_config, snapshots, unmet
 from runs.actions.insertion import IdempotencyConflict as IdempotencyConflict
 from runs.actions.insertion import ParentIsCanceled as ParentIsCanceled
 from runs.actions.insertion import RunIdTaken as RunIdTaken
@@ -107,6 +107,8 @@ def resubmit(*, run: Run, by: User, at: datetime, idempotency_key: str = "", act
 
     It is nobody's child. Raises DrivenByItsClient for a run that has nothing to execute.
     """
+    if run.run_type == RunType.PIPELINE:
+        return pipeline_submission.resubmit(run=run, by=by, at=at, idempotency_key=idempotency_key, actor=actor)
     if run.run_type not in (RunType.SCRIPT, RunType.STEP) or run.compute_target is None:
         raise DrivenByItsClient
     config = ScriptRunConfig(
