@@ -4,10 +4,17 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
 
 from runs import limits
+
+
+# It is part of addresses, and is written in configuration files and command lines.
+_is_name = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Expected letters, digits, dots, dashes and underscores, a letter or digit first."
+)
 
 
 class Role(models.TextChoices):
@@ -31,7 +38,7 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
 class Workspace(models.Model):
     """The unit of membership; experiments, runs and snapshots belong to one."""
 
-    name = models.CharField(max_length=limits.WORKSPACE_NAME_LENGTH, unique=True)
+    name = models.CharField(max_length=limits.WORKSPACE_NAME_LENGTH, unique=True, validators=[_is_name])
     description = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
