@@ -10,6 +10,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from runs import limits
+from runs.models.document import DocumentField
 from runs.models.run import Run
 from runs.models.workspace import Workspace
 
@@ -44,7 +45,7 @@ class PublishedPipeline(models.Model):
     # What its publisher calls this version; the number above is ours.
     label = models.CharField(max_length=limits.PIPELINE_LABEL_LENGTH, blank=True, default="")
     description = models.TextField(blank=True, default="")
-    definition = models.JSONField()
+    definition = DocumentField()
     is_enabled = models.BooleanField(default=True)
 
     published_at = models.DateTimeField()
