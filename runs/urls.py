@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, register_converter
 
+from runs.api.mlflow import addresses as mlflow
 from runs.api.v1 import api as api_v1
 from runs.views import (
     compute_list,
@@ -11,14 +12,21 @@ from runs.views import (
     home,
     metrics,
     password_change,
+    pipeline_draft,
+    pipeline_draft_form,
+    pipeline_draft_run,
+    pipeline_drafts,
     pipeline_list,
+    pipeline_run_tools,
     run_actions,
     run_children,
     run_compare,
     run_detail,
     run_download,
     run_graph,
+    run_images,
     run_metrics,
+    run_monitoring,
     run_outputs,
     run_page,
     run_raw,
@@ -27,6 +35,8 @@ from runs.views import (
     runs_bulk,
     runs_export,
     sign_in,
+    table_edit,
+    table_views,
     theme,
     token_hand_over,
     token_list,
@@ -51,6 +61,7 @@ register_converter(ExperimentNameConverter, "experiment")
 
 _WORKSPACE = "w/<str:workspace_name>/"
 _RUN = "runs/<str:run_id>/"
+_DRAFT = _WORKSPACE + "pipelines/drafts/<str:draft_id>/"
 _EXPERIMENT = _WORKSPACE + "experiments/<experiment:experiment_name>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -60,6 +71,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.metrics, name="metrics"),
     # Programs.
     path("api/v1/", api_v1.addresses()),
+    *mlflow.addresses(_WORKSPACE),
     # People.
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-in/<str:secret>/", sign_in.sign_in_link, name="sign_in_link"),
@@ -73,8 +85,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path(_WORKSPACE, home.workspace_home, name="workspace_home"),
     path(_WORKSPACE + "pipelines/", pipeline_list.pipeline_list, name="pipeline_list"),
+    path(_WORKSPACE + "pipelines/runs/", pipeline_list.pipeline_run_list, name="pipeline_run_list"),
+    path(_WORKSPACE + "pipelines/drafts/", pipeline_drafts.pipeline_draft_list, name="pipeline_draft_list"),
+    path(_WORKSPACE + "pipelines/drafts/new/", pipeline_drafts.pipeline_draft_new, name="pipeline_draft_new"),
+    path(_DRAFT, pipeline_draft.pipeline_draft, name="pipeline_draft"),
+    path(_DRAFT + "form/", pipeline_draft_form.pipeline_draft_form, name="pipeline_draft_form"),
+    path(_DRAFT + "yaml/", pipeline_draft_form.pipeline_draft_yaml, name="pipeline_draft_yaml"),
+    path(_DRAFT + "run/", pipeline_draft_run.pipeline_draft_run, name="pipeline_draft_run"),
+    path(_DRAFT + "save/", pipeline_draft.pipeline_draft_save, name="pipeline_draft_save"),
+    path(_DRAFT + "layout/", pipeline_draft.pipeline_draft_layout, name="pipeline_draft_layout"),
+    path(_DRAFT + "component/", pipeline_draft.pipeline_draft_component, name="pipeline_draft_component"),
+    path(_DRAFT + "delete/", pipeline_drafts.pipeline_draft_delete, name="pipeline_draft_delete"),
     path(_WORKSPACE + "change-runs/", runs_bulk.runs_bulk, name="runs_bulk"),
     path(_WORKSPACE + "runs.<str:form>", runs_export.runs_export, name="runs_export"),
+    path(_WORKSPACE + "edit-table/", table_edit.columns_edit, name="runs_columns"),
     path("star-run/", runs_bulk.run_star, name="run_star"),
     path(_WORKSPACE + "archive-experiments/", experiment_list.experiments_archive, name="experiments_archive"),
     path(_WORKSPACE + "restore-experiments/", experiment_list.experiments_restore, name="experiments_restore"),
@@ -83,6 +107,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_EXPERIMENT, experiment_detail.experiment_detail, name="experiment_detail"),
     path(_EXPERIMENT + "archive/", experiment_detail.experiment_archive, name="experiment_archive"),
     path(_EXPERIMENT + "restore/", experiment_detail.experiment_restore, name="experiment_restore"),
+    path(_EXPERIMENT + "edit-table/", table_edit.columns_edit, name="experiment_columns"),
+    path(_EXPERIMENT + "edit-chart/", table_edit.chart_edit, name="chart_edit"),
+    path(_EXPERIMENT + "views/save/", table_views.view_save, name="view_save"),
+    path(_EXPERIMENT + "views/default/", table_views.view_default, name="view_default"),
+    path(_EXPERIMENT + "views/<int:view_id>/", table_views.view_open, name="view_open"),
+    path(_EXPERIMENT + "views/<int:view_id>/delete/", table_views.view_delete, name="view_delete"),
     path(_EXPERIMENT + "runs.<str:form>", runs_export.runs_export, name="experiment_export"),
     path(_EXPERIMENT + "<str:tile>/", experiment_detail.experiment_detail, name="experiment_tile"),
     # Compute.
@@ -94,6 +124,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "metrics/", run_metrics.run_metrics, name="run_metrics"),
     path(_RUN + "metrics/curves/", run_metrics.run_curves, name="run_curves"),
     path(_RUN + "graph/", run_graph.run_graph, name="run_graph"),
+    path(_RUN + "images/", run_images.run_images, name="run_images"),
+    path(_RUN + "monitoring/", run_monitoring.run_monitoring, name="run_monitoring"),
+    path(_RUN + "clone/", pipeline_run_tools.pipeline_run_clone, name="pipeline_run_clone"),
+    path(_RUN + "resume/", pipeline_run_tools.pipeline_run_resume, name="pipeline_run_resume"),
+    path(_RUN + "publish/", pipeline_run_tools.pipeline_run_publish, name="pipeline_run_publish"),
     path(_RUN + "children/", run_children.run_children, name="run_children"),
     path(_RUN + "outputs/", run_outputs.run_outputs, name="run_outputs"),
     path(_RUN + "outputs/tail/", run_outputs.run_log_tail, name="run_log_tail"),

@@ -120,5 +120,5 @@ def _show(request: SignedInRequest, verb: str, workspace: Workspace, back: str) 
         return redirect(f"{compare_address(workspace)}?{urlencode({'runs': ','.join(ids)}, safe=',')}")
     parts = urlsplit(back)
     state: dict[str, Any] = parse_qs(parts.query, keep_blank_values=True)
-    state["only"] = [",".join(ids[:CHARTED_AT_MOST])]
+    state["runs"] = [",".join(ids[:CHARTED_AT_MOST])]
     return redirect(parts._replace(query=urlencode(state, doseq=True, safe=",")).geturl())

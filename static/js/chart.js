@@ -86,10 +86,10 @@ export async function draw(figure) {
   const source = figure.dataset.chart || (await (await fetch(figure.dataset.chartUrl)).text());
   const chart = wanted(figure, JSON.parse(source));
   const state = mark(host, chart);
+  figure.classList.add("is-drawn");
   if (drawn.get(host)?.state === state && host.firstChild) return;
   drawn.get(host)?.plot.destroy();
   host.replaceChildren();
-  figure.classList.add("is-drawn");
   const width = Math.max(200, host.clientWidth);
   const height = Number(figure.dataset.height) || HEIGHT;
   const plot = new uPlot(options(host, chart, width, height), table(chart.series), host);
