@@ -37,7 +37,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unfit.add("nginx")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unfit)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    gone = set(left_out)
+    # The journeys take longest, so they begin first, each file of them in a process of its own.
+    items[:] = sorted((item for item in items if item not in gone), key=lambda item: not _is_journey(item))
+
+
+def _is_journey(item: pytest.Item) -> bool:
+    return item.get_closest_marker("journey") is not None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -8,10 +8,12 @@ os.environ["STUDIO_HOME"] = tempfile.mkdtemp(prefix="studio-tests-")
 os.environ.setdefault("STUDIO_LOG_LEVEL", "WARNING")
 
 from studio.settings import *  # noqa: F403
-from studio.settings import DATABASES, STUDIO_HOME
+from studio.settings import DATABASES, LOGGING, STUDIO_HOME
 from studio.settings import MIDDLEWARE as _MIDDLEWARE
 from studio.settings import STORAGES as _STORAGES
 
+# pytest shows what was logged; a thread that logs between two tests would find the console closed.
+LOGGING = {**LOGGING, "handlers": {"console": {"class": "logging.NullHandler"}}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 # The manifest of hashed names is made by `up`; tests read the sources.

@@ -88,32 +88,32 @@ class Outbox:
             self._start()
 
     def flush(self, timeout_seconds: float = 300.0) -> bool:
-        """Wait until all that was put is sent, or the time is up; return whether all is."""
+        """Wait until all that was put is sent or spooled, or the time is up; return whether all is."""
         ends_at = time.monotonic() + timeout_seconds
         self._hurry.set()
-        while (self._queue or self._unsent) and self._spool is None:
+        while True:
+            # Looked at under the lock only: a batch that the thread is just taking stands in neither list.
             if self._sending.acquire(timeout=max(0.0, min(0.5, ends_at - time.monotonic()))):
                 try:
-                    is_sent = self._send_waiting()
+                    if self._send_waiting():
+                        return True
                 finally:
                     self._sending.release()
-                if not is_sent:
-                    time.sleep(0.2)
+                time.sleep(min(0.2, max(0.0, ends_at - time.monotonic())))
             if time.monotonic() >= ends_at:
-                break
-        return not (self._queue or self._unsent)
+                return False
 
     def close(self) -> None:
         """Send what waits; write to the spool file what the server does not take in time."""
         wait = env.seconds(env.EXIT_WAIT_SECONDS, _EXIT_WAIT_SECONDS)
         try:
-            done = self.flush(0.5) or self._spool is not None
+            done = self.flush(0.5)
             if not done and self._down_since is not None:
                 self._warn_once(f"waiting up to {wait:.0f} s for the server to take the last metrics")
             done = done or self.flush(wait)
         except KeyboardInterrupt:
             done = False
-        if self._queue or self._unsent:
+        if not done:
             with self._sending:
                 self._spool_all()
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -255,3 +256,16 @@ def test_a_spool_file_that_was_cut_off_is_read_to_its_last_whole_line(tmp_path):
     batches = outbox_module.read_spool(file, Client)
 
     assert [(batch.sink.run_id, batch.batch_id) for batch in batches] == [("r", "b")]
+
+
+def test_a_flush_waits_for_a_batch_that_the_thread_is_just_taking(monkeypatch):
+    box, sent, is_taking = Outbox(), [], threading.Event()
+    take = box._take
+    monkeypatch.setattr(outbox_module, "send", lambda batch: sent.extend(batch.points))
+    monkeypatch.setattr(box, "_take", lambda: (take(), is_taking.set(), time.sleep(0.3))[0])
+
+    box.put(Sink(Client("http://127.0.0.1:1"), "run"), "loss", "number", 0.5, 1, 0.0)
+    is_taking.wait(5)
+
+    assert box.flush(5)
+    assert len(sent) == 1
