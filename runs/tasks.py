@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from runs.actions import scheduling
 from runs.execution import claim, host, reaper, waiting
 
 
@@ -21,3 +22,9 @@ def sweep(**_: object) -> None:
 def reap(**_: object) -> None:
     """Settle attempts and clients that went silent."""
     reaper.reap(holder=host.holder(), at=host.now())
+
+
+@shared_task(name="runs.run_schedules")
+def run_schedules(**_: object) -> None:
+    """Submit what schedules are due for. Two beats at once make no run twice."""
+    scheduling.run_due(at=host.now())

@@ -188,6 +188,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 5.0, "options": {"expires": 30}},
     "reap": {"task": "runs.reap", "schedule": 5.0, "options": {"expires": 30}},
+    "run-schedules": {"task": "runs.run_schedules", "schedule": 5.0, "options": {"expires": 30}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STUDIO_HOME / "run" / "beat-schedule")
 
@@ -206,6 +207,8 @@ STUDIO_CLIENT_SILENT_SECONDS = env.number("STUDIO_CLIENT_SILENT_SECONDS", defaul
 STUDIO_CLIENT_LOST_SECONDS = env.number("STUDIO_CLIENT_LOST_SECONDS", default=24 * 3600)
 # How long a run waits for its second attempt; each further one waits twice as long.
 STUDIO_RETRY_SECONDS = env.number("STUDIO_RETRY_SECONDS", default=10)
+# A time of a schedule at which nobody looked for so long was missed: skipped, or made up for if the schedule wants it.
+STUDIO_SCHEDULE_LATE_SECONDS = env.number("STUDIO_SCHEDULE_LATE_SECONDS", default=300, minimum=1)
 # How often a supervisor looks whether its run is to stop.
 STUDIO_CANCEL_POLL_SECONDS = env.number("STUDIO_CANCEL_POLL_SECONDS", default=0.25, minimum=0.05)
 # Seconds between two looks at what a script's processes are busy with; 0 is never.

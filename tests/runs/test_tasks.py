@@ -44,3 +44,14 @@ def test_reap_takes_the_lead(db):
     tasks.reap()
 
     assert Lease.objects.filter(name="reaper").exists()
+
+
+def test_run_schedules_submits_what_is_due(workspace, owner, local):
+    pipeline = factories.published_pipeline(workspace, by=owner)
+    schedule = factories.schedule(pipeline, by=owner)
+
+    tasks.run_schedules()
+
+    schedule.refresh_from_db()
+    assert schedule.ticks.count() in (1, 2)
+    assert schedule.next_at > factories.NOON

@@ -5,7 +5,20 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 
-from runs.api.v1 import account, auth, experiments, files, metrics, parsing, refusals, runs, snapshots, worker
+from runs.api.v1 import (
+    account,
+    auth,
+    experiments,
+    files,
+    metrics,
+    parsing,
+    published_pipelines,
+    refusals,
+    runs,
+    schedules,
+    snapshots,
+    worker,
+)
 
 api = NinjaAPI(
     title="Studio",
@@ -37,6 +50,8 @@ for router in (
     metrics.router,
     files.router,
     snapshots.router,
+    published_pipelines.router,
+    schedules.router,
     worker.router,
     last,
 ):
