@@ -106,7 +106,7 @@ def publish_pipeline(request: HttpRequest, body: Publication) -> Status:
     """Publish a pipeline. A name that is there already gets its next version."""
     caller = auth.caller(request)
     caller.check_is_a_person()
-    described = {"name": body.name, "label": body.label, "description": body.description}
+    described: dict[str, Any] = {"name": body.name, "label": body.label, "description": body.description}
     if sum(map(bool, (body.definition is not None, body.yaml, body.run_id))) != 1:
         raise InvalidInput("Expected one of definition, yaml and run_id.", field="definition")
     if body.run_id:
