@@ -59,17 +59,25 @@ class Caller:
     def run(self, run_id: str, *, field: str = "run_id") -> Run:
         """Return the run `run_id` if the caller may see it. Raises NotFound."""
         run = permissions.get_run(self.user, run_id)
-        if self.own_run is not None and _root(run) != _root(self.own_run):
+        if not self.reaches(run):
             raise NotFound(f"There is no run {run_id!r}, or it is not yours to see.", field=field)
         return run
 
     def run_to_change(self, run_id: str, *, field: str = "run_id") -> Run:
         """Return the run `run_id` if the caller may change it. Raises NotFound or PermissionDenied."""
         run = self.run(run_id, field=field)
+        self.check_can_change(run, field=field)
+        return run
+
+    def check_can_change(self, run: Run, *, field: str = "run_id") -> None:
+        """Raise PermissionDenied unless the caller may change `run`, which they may see."""
         permissions.check_can_contribute(self.user, run.workspace)
         if self.own_run is not None and not _is_below(run, self.own_run):
             raise RunTokenRefused(field=field)
-        return run
+
+    def reaches(self, run: Run) -> bool:
+        """Return whether the caller's token reaches `run`, which its user may see."""
+        return self.own_run is None or _root(run) == _root(self.own_run)
 
     def own_script(self, run_id: str) -> Run:
         """Return the run `run_id` if its script asks. Raises NotFound, PermissionDenied or NotTheScript."""

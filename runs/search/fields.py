@@ -21,7 +21,7 @@ from django.db.models.lookups import (
 )
 from django.utils import timezone
 
-from runs.models import ComputeTarget, Experiment, Favorite, Metric, Param, Property, Run, RunType, Tag
+from runs.models import ComputeTarget, DatasetUse, Experiment, Favorite, Metric, Param, Property, Run, RunType, Tag
 from runs.models.tag import ValueHead
 from runs.search import index, plan, values
 from runs.search.grammar import QuerySyntaxError
@@ -75,6 +75,41 @@ class Like(Lookup):
         return f"{text} {operator} {pattern} ESCAPE '\\'", [*text_params, *pattern_params]
 
 
+class SqlLike(Lookup):
+    """Whether a text looks like a pattern of SQL's, in which `%` is any text and `_` any character, as they are cased.
+
+    No sign takes another's meaning away: there is no escape character.
+    """
+
+    lookup_name = "sql_like"
+    prepare_rhs = False
+    minds_case = True
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Write it as LIKE."""
+        text, text_params = self.process_lhs(compiler, connection)
+        operator = "LIKE" if self.minds_case else "ILIKE"
+        return f"{text} {operator} %s ESCAPE ''", [*text_params, str(self.rhs)]
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+        """Write it as GLOB where case matters, since SQLite's LIKE does not mind it."""
+        text, text_params = self.process_lhs(compiler, connection)
+        if not self.minds_case:
+            return f"{text} LIKE %s", [*text_params, str(self.rhs)]
+        signs = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+        return f"{text} GLOB %s", [*text_params, "".join(signs.get(sign, sign) for sign in str(self.rhs))]
+
+
+class SqlIlike(SqlLike):
+    """The same, whatever the case."""
+
+    lookup_name = "sql_ilike"
+    minds_case = False
+
+
+for kind in (CharField, TextField):
+    kind.register_lookup(SqlLike)
+    kind.register_lookup(SqlIlike)
 CharField.register_lookup(Like)
 TextField.register_lookup(Like)
 
@@ -116,6 +151,8 @@ def _choice(value: Value, names: dict[str, Any], *, what: str) -> Any:
 
 def _text_is(column: str, value: Value, operator: Operator) -> Q:
     """Return the test that the text in `column` is `value`."""
+    if operator in _SQL_PATTERNS:
+        return Q(**{f"{column}__{_SQL_PATTERNS[operator]}": value.text})
     if operator is not Operator.MATCHES:
         return Q(**{column: value.text})
     return Q(**{f"{column}__looks_like" if value.is_pattern else f"{column}__iexact": value.text})
@@ -129,7 +166,7 @@ def _text_test(column: str, term: Term) -> Q:
 
 
 def _unless(condition: Condition, operator: Operator) -> Condition:
-    return plan.negation(condition) if operator is Operator.NOT_EQUAL else condition
+    return plan.negation(condition) if operator in _NEGATED else condition
 
 
 Read = Callable[[str, Span], tuple[Any, Any]]
@@ -180,9 +217,13 @@ def _compare(column: Left, operator: Operator, first: Any, after: Any) -> Q:
             return Q(GreaterThanOrEqual(column, first), LessThan(column, after))
         case Operator.NOT_EQUAL:
             return ~_compare(column, Operator.EQUAL, first, after)
+    raise AssertionError(f"{operator} compares texts")
 
 
 _TEXT = (Operator.MATCHES, Operator.EQUAL, Operator.NOT_EQUAL)
+_EXACT = (Operator.IS, Operator.IS_NOT, Operator.LIKE, Operator.ILIKE)
+_SQL_PATTERNS = {Operator.LIKE: "sql_like", Operator.ILIKE: "sql_ilike"}
+_NEGATED = (Operator.NOT_EQUAL, Operator.IS_NOT)
 _LONGEST_LIST = 1_000
 
 
@@ -232,9 +273,12 @@ def _among(term: Term, scope: Scope, column: str, rows: QuerySet[Any]) -> Condit
 
 
 def _submitter(term: Term, scope: Scope) -> Condition:
-    _only(term, *_TEXT)
+    _only(term, *_TEXT, *_EXACT)
     test = Q()
     for value in _plain(term):
+        if term.operator in _EXACT:
+            test |= _text_is("username", value, term.operator)
+            continue
         is_me = value.text.lower() == "me" and scope.user.pk is not None
         test |= Q(pk=scope.user.pk) if is_me else _text_is("username", value, Operator.MATCHES)
     return _among(term, scope, "submitted_by_id", User.objects.filter(test))
@@ -271,7 +315,9 @@ def _parent(term: Term, scope: Scope) -> Condition:
 
 
 def _id(term: Term, scope: Scope) -> Condition:
-    _only(term, *_TEXT)
+    _only(term, *_TEXT, *_EXACT)
+    if term.operator in _SQL_PATTERNS:
+        return Condition(_text_test("run_id", term))
     run_ids = [value.text for value in _plain(term, but="a run id")]
     return _unless(Condition(Q(run_id__in=run_ids)), term.operator)
 
@@ -280,19 +326,21 @@ def _held_text(column: str) -> Callable[[Term, Scope], Condition]:
     """Return the function of a field for which `:` looks for a part of the text in `column`."""
 
     def compile_held(term: Term, scope: Scope) -> Condition:
-        _only(term, *_TEXT)
+        _only(term, *_TEXT, *_EXACT)
         found = []
         for value in _plain(term):
             is_part = term.operator is Operator.MATCHES and not value.is_pattern
             test = Q(**{f"{column}__icontains": value.text}) if is_part else _text_is(column, value, term.operator)
-            found.append(Condition(test, index.contains([_longest_part(value)]).few))
+            found.append(Condition(test, index.contains([_longest_part(value, term.operator)]).few))
         return _unless(plan.any_of(found), term.operator)
 
     return compile_held
 
 
-def _longest_part(value: Value) -> str:
+def _longest_part(value: Value, operator: Operator = Operator.MATCHES) -> str:
     """Return the longest text that whatever looks like `value` must hold."""
+    if operator in _SQL_PATTERNS:
+        return max(re.split("[%_]", value.text), key=len)
     return max(value.text.split("*"), key=len) if value.is_pattern else value.text
 
 
@@ -380,19 +428,20 @@ def _runs_of(model: type[Model], *tests: Any) -> plan.Few:
 def _keyed_text(model: type[Model], key_column: str, term: Term) -> Condition:
     """Return the condition that `model` has the key with one of the term's texts as its value."""
     key = Q(**{key_column: _key_of(term)})
-    if term.operator is Operator.NOT_EQUAL:
+    if term.operator in _NEGATED:
         return Condition(_held_by(model, key & ~_text_test("value", term) & Q(value__isnull=False)))
     found = []
     for value in _plain(term):
         few = _runs_of(model, key, Exact(ValueHead(F("value")), ValueHead(Literal(value.text))))
-        if value.is_pattern:
-            few = index.contains([_longest_part(value)]).few if model is Tag else plan.unknown
+        if value.is_pattern or term.operator in _SQL_PATTERNS:
+            part = _longest_part(value, term.operator)
+            few = index.contains([part]).few if model is Tag and len(part) >= index.TRIGRAM else plan.unknown
         found.append(Condition(_held_by(model, key & _text_is("value", value, term.operator)), few))
     return plan.any_of(found)
 
 
 def _tags(term: Term, scope: Scope) -> Condition:
-    _only(term, *_TEXT)
+    _only(term, *_TEXT, *_EXACT)
     return _keyed_text(Tag, "key", term)
 
 
@@ -403,7 +452,7 @@ def _properties(term: Term, scope: Scope) -> Condition:
 
 def _params(term: Term, scope: Scope) -> Condition:
     is_number = all(isinstance(value, Range) or _is_number(value.text) for value in term.values)
-    if term.operator in _TEXT and not is_number:
+    if term.operator in _EXACT or (term.operator in _TEXT and not is_number):
         return _keyed_text(Param, "name", term)
     test = Q(name=_key_of(term)) & _order_test(F("number"), term, _point(values.number))
     return Condition(_held_by(Param, test), _runs_of(Param, test))
@@ -424,8 +473,23 @@ def _metrics(term: Term, scope: Scope) -> Condition:
     name, column = _key_of(term), "latest_value"
     if len(term.path) > 2 and term.path[-1] in _SUMMARIES:
         name, column = ".".join(term.path[1:-1]), _SUMMARIES[term.path[-1]]
-    test = Q(name=name) & _order_test(F(column), term, _point(values.number))
+    held = _order_test(F(column), term, _point(values.number))
+    if term.operator is Operator.NOT_EQUAL and column == "latest_value":
+        held |= Q(latest_value__isnull=True, latest_text="NaN")  # it equals nothing, so it differs
+    test = Q(name=name) & held
     return Condition(_held_by(Metric, test), _runs_of(Metric, test))
+
+
+_DATASET = {"name": "dataset__name", "digest": "dataset__digest", "context": "context"}
+
+
+def _dataset(term: Term, scope: Scope) -> Condition:
+    _only(term, *_TEXT, *_EXACT)
+    column = _choice(Value(term.key, span=term.span), _DATASET, what="key of a dataset")
+    if term.operator in _NEGATED:
+        return Condition(_held_by(DatasetUse, ~_text_test(column, term)))
+    test = _text_test(column, term)
+    return Condition(_held_by(DatasetUse, test), _runs_of(DatasetUse, test))
 
 
 def _has(term: Term, scope: Scope) -> Condition:
@@ -467,6 +531,9 @@ FIELDS: dict[str, Field] = {
     "params": Field("The value of a param; numbers compare as numbers", "params.lr>=0.001", _params, takes_key=True),
     "metrics": Field(
         "The latest value of a metric, or its min or max", "metrics.loss.min<0.2", _metrics, takes_key=True
+    ),
+    "dataset": Field(
+        "The name, digest or context of a dataset that it read", "dataset.name:iris", _dataset, takes_key=True
     ),
     "has": Field("Whether there is such a tag, property, param or metric", "has:tags.gold", _has),
     "is": Field("active, ended, archived, child, mine or favorite", "is:archived", _is),

@@ -15,6 +15,11 @@ class Operator(StrEnum):
     AT_MOST = "<="
     MORE = ">"
     AT_LEAST = ">="
+    # Those of MLflow's filters, which the search bar has no signs for: the very text, and SQL's patterns.
+    IS = "=="
+    IS_NOT = "!=="
+    LIKE = "LIKE"
+    ILIKE = "ILIKE"
 
 
 @dataclass(frozen=True)

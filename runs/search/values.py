@@ -64,6 +64,8 @@ def _calendar(text: str, at: datetime) -> tuple[datetime, datetime]:
         raise ValueError(text)
     first = datetime.fromisoformat(text)
     first = first if first.tzinfo else first.replace(tzinfo=at.tzinfo)
+    if re.match(r".{19}\.\d{3}(?!\d)", text):
+        return first, first + timedelta(milliseconds=1)
     step = timedelta(minutes=1) if re.match(r".{10}.\d\d:\d\d(?!:)", text) else timedelta(seconds=1)
     return first, first + step
 

@@ -1,0 +1,240 @@
+"""The search of runs: filter, order, and pages that go on where the last one ended."""
+
+import base64
+import binascii
+import json
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from runs.api.mlflow import errors, shapes
+from runs.api.mlflow.calls import Call
+from runs.models import Experiment, Metric, Run, Workspace
+from runs.models.run import RunQuerySet
+from runs.search import QuerySyntaxError, filters, mlflow, plan
+from runs.search.fields import Scope
+from runs.search.mlflow import Order
+
+Answer = dict[str, Any]
+
+_RUNS, _RUNS_AT_MOST = 1000, 50_000
+_VIEWS = ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
+_STATUSES: dict[str, list[str]] = defaultdict(list)
+for ours, theirs in shapes.STATUSES.items():
+    _STATUSES[theirs].append(ours.value)
+# As `run_experiment_start` has it.
+_START = Coalesce("started_at", "created_at")
+_NEWEST = (_START.desc(), F("run_id").asc())
+_COLUMNS = {
+    "run_id": F("run_id"),
+    "artifact_uri": F("run_id"),
+    "run_name": F("display_name"),
+    "user_id": F("submitted_by__username"),
+    "start_time": _START,
+    "end_time": F("ended_at"),
+    "status": Case(
+        *(When(status__in=ours, then=Value(theirs)) for theirs, ours in _STATUSES.items()), output_field=CharField()
+    ),
+}
+_ORDERS_AT_MOST = 20
+
+
+def search(call: Call) -> Answer:
+    """Find runs of some experiments. Those of a deleted experiment count as deleted."""
+    fields = call.fields
+    limit = fields.limit(default=_RUNS, most=_RUNS_AT_MOST)
+    view = fields.text("run_view_type") or "ACTIVE_ONLY"
+    if view not in _VIEWS:
+        raise errors.wrong("run_view_type", view, f"Expected one of {', '.join(_VIEWS)}.")
+    token = read_token(fields.text("page_token"))
+    runs = _in_view(call, _experiments(call, fields.texts("experiment_ids")), view)
+    try:
+        tree = mlflow.parse(fields.text("filter"), statuses=_STATUSES)
+        orders = _orders(fields.texts("order_by"))
+        condition = filters.compile_tree(tree, Scope(runs, call.caller.user, timezone.now()))
+    except QuerySyntaxError as error:
+        raise errors.invalid(error.message) from None
+    found = plan.narrow(runs, condition)
+
+    keys, following = (_page_ordered if orders else _page_newest)(found, orders, token, limit)
+    rows = {
+        run.pk: run
+        for start in range(0, len(keys), 10_000)
+        for run in Run.objects.select_related(*shapes.RELATIONS)
+        .only(*shapes.COLUMNS)
+        .filter(pk__in=keys[start : start + 10_000])
+    }
+    answer: Answer = {"runs": shapes.run_documents([rows[key] for key in keys if key in rows])} if keys else {}
+    if following is not None:
+        answer["next_page_token"] = write_token(following)
+    return answer
+
+
+def _experiments(call: Call, ids: list[str]) -> list[Experiment]:
+    """Return those of the experiments that the caller may see; others are passed over."""
+    keys = [int(one) for one in ids if one.isascii() and one.isdigit() and one != "0" and len(one) < 19]
+    wanted = Q(pk__in=keys)
+    if "0" in ids:
+        if call.caller.own_run is not None:
+            wanted |= Q(pk=call.caller.own_run.experiment_id)
+        else:
+            wanted |= Q(workspace=call.workspace, name=shapes.DEFAULT_EXPERIMENT)
+    visible = Workspace.objects.visible_to(call.caller.user)
+    if call.workspace_name:
+        visible = visible.filter(name=call.workspace_name)
+    return list(Experiment.objects.filter(wanted, workspace__in=visible).only("pk", "archived_at"))
+
+
+def _in_view(call: Call, experiments: list[Experiment], view: str) -> RunQuerySet:
+    active = [experiment.pk for experiment in experiments if experiment.archived_at is None]
+    deleted = [experiment.pk for experiment in experiments if experiment.archived_at is not None]
+    runs = call.caller.runs(Run.objects.all())
+    match view:
+        case "ACTIVE_ONLY":
+            return runs.filter(_among(active), archived_at__isnull=True)
+        case "DELETED_ONLY" if deleted:
+            return runs.filter((_among(active) & Q(archived_at__isnull=False)) | _among(deleted))
+        case "DELETED_ONLY":
+            return runs.filter(_among(active), archived_at__isnull=False)
+        case _:
+            return runs.filter(_among([*active, *deleted]))
+
+
+def _among(experiments: list[int]) -> Q:
+    # A single one by equality: then the index has the order, too.
+    return Q(experiment=experiments[0]) if len(experiments) == 1 else Q(experiment__in=experiments)
+
+
+def _orders(texts: list[str]) -> list[Order]:
+    orders = [mlflow.parse_order(text) for text in texts]
+    if len(orders) > _ORDERS_AT_MOST:
+        raise errors.invalid(f"`order_by` has {len(orders)} clauses; at most {_ORDERS_AT_MOST} are allowed.")
+    seen = set()
+    for position, order in enumerate(orders):
+        if (order.entity, order.key) in seen:
+            raise errors.invalid(f"`order_by` contains duplicate fields: {texts}")
+        seen.add((order.entity, order.key))
+        if order.entity == "attribute":
+            name = mlflow.attribute(order.key)
+            if name not in _COLUMNS:
+                raise errors.invalid(
+                    f"Invalid attribute key '{order.key}' specified. Valid keys are '{sorted(_COLUMNS)}'"
+                )
+            orders[position] = Order("attribute", name, order.is_falling)
+        elif order.entity == "dataset":
+            raise errors.invalid("Runs cannot be ordered by datasets.")
+    return orders
+
+
+def _page_newest(found: RunQuerySet, _: Any, token: Any, limit: int) -> tuple[list[int], Any]:
+    """Return the keys of a page, the latest start first, and where the next one begins."""
+    found = found.alias(start=_START)
+    stretches = [found]
+    if token is not None:
+        try:
+            start, run_id = datetime.fromisoformat(token[0]), str(token[1])
+        except (TypeError, ValueError, IndexError, KeyError):
+            raise errors.invalid("Invalid page token, could not parse it") from None
+        # The rest of those that started at once, then the older ones: each by the index.
+        stretches = [found.filter(start=start, run_id__gt=run_id), found.filter(start__lt=start)]
+    rows: list[tuple[int, datetime, str]] = []
+    for stretch in stretches:
+        if len(rows) <= limit:
+            ordered = stretch.order_by(*_NEWEST).values_list("pk", _START, "run_id")
+            rows += ordered[: limit + 1 - len(rows)]
+    last = rows[limit - 1] if len(rows) > limit else None
+    return [row[0] for row in rows[:limit]], last and [last[1].isoformat(), last[2]]
+
+
+def _page_ordered(found: RunQuerySet, orders: list[Order], token: Any, limit: int) -> tuple[list[int], Any]:
+    """Return the keys of a page in the order that was asked for, and where the next one begins."""
+    try:
+        stretch, offset = map(int, token or (0, 0))
+    except (TypeError, ValueError):
+        raise errors.invalid("Invalid page token, could not parse it") from None
+    if not 0 <= offset < 2**31:
+        raise errors.invalid("Invalid page token, could not parse it")
+    stretches = _stretches(found, orders)
+    keys: list[int] = []
+    while 0 <= stretch < len(stretches):
+        wanted = limit + 1 - len(keys)
+        more = list(stretches[stretch].values_list("pk", flat=True)[offset : offset + wanted])
+        keys += more
+        if len(keys) > limit:
+            return keys[:limit], [stretch, offset + len(more) - 1]
+        stretch, offset = stretch + 1, 0
+    return keys, None
+
+
+def _stretches(found: RunQuerySet, orders: list[Order]) -> list[RunQuerySet]:
+    """Return querysets that, one after the other, hold the runs in order.
+
+    A metric comes apart into its values, which an index has in order, then what is no
+    number, then the runs without it. Infinities are the ends of the values.
+    """
+    first, *others = orders
+    if first.entity != "metric":
+        return [_ordered(found, orders)]
+    held = Metric.objects.filter(run=OuterRef("pk"), name=first.key)
+    of_metric = found.filter(metrics__name=first.key)
+    finite = of_metric.filter(metrics__latest_value__isnull=False)
+    value = F("metrics__latest_value")
+    finite = _ordered(finite, others, value.desc() if first.is_falling else value.asc())
+
+    def odd(test: Q) -> RunQuerySet:
+        return _ordered(found.filter(Exists(held.filter(test, latest_value__isnull=True))), others)
+
+    ends = [odd(Q(latest_text="Infinity")), odd(Q(latest_text="-Infinity"))]
+    if not first.is_falling:
+        ends.reverse()
+    rest = odd(~Q(latest_text__in=["Infinity", "-Infinity"]))
+    return [ends[0], finite, ends[1], rest, _ordered(found.exclude(Exists(held)), others)]
+
+
+def _ordered(found: RunQuerySet, orders: list[Order], *leading: Any) -> RunQuerySet:
+    """Return `found` ordered by `leading`, then `orders`, then the start. What has no value is last."""
+    keys = list(leading)
+    for number, order in enumerate(orders):
+        match order.entity:
+            case "attribute":
+                value: Any = _COLUMNS[order.key]
+            case "metric":
+                found = found.alias(
+                    **{f"order{number}": FilteredRelation("metrics", condition=Q(metrics__name=order.key))}
+                )
+                value = F(f"order{number}__latest_value")
+            case "parameter":
+                found = found.alias(
+                    **{f"order{number}": FilteredRelation("params", condition=Q(params__name=order.key))}
+                )
+                value = F(f"order{number}__value")
+            case _:
+                found = found.alias(**{f"order{number}": FilteredRelation("tags", condition=Q(tags__key=order.key))})
+                value = F(f"order{number}__value")
+        if order.key == "mlflow.runName":
+            value = F("display_name")
+        keys.append(value.desc(nulls_last=True) if order.is_falling else value.asc(nulls_last=True))
+        if order.entity == "metric":
+            # After the values those that are no number, then those that are not there.
+            is_absent = Case(When(**{f"order{number}__id__isnull": True}, then=Value(1)), default=Value(0))
+            keys.append(is_absent.asc())
+    return found.order_by(*keys, *_NEWEST)
+
+
+def read_token(token: str) -> Any:
+    """Return the place that a page token stands for; None for the start."""
+    if not token:
+        return None
+    try:
+        return json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (binascii.Error, ValueError):
+        raise errors.invalid("Invalid page token, could not base64-decode") from None
+
+
+def write_token(place: Any) -> str:
+    """Return the page token of a place."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
