@@ -6,7 +6,7 @@ What a person may not even see does not exist: the fetching functions raise NotF
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from runs.errors import NotFound, PermissionDenied
-from runs.models import Membership, PublishedPipeline, Role, Run, Schedule, Workspace
+from runs.models import Membership, PipelineDraft, PublishedPipeline, Role, Run, Schedule, Workspace
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -80,6 +80,19 @@ def get_published_pipeline(user: User, pipeline_id: str) -> PublishedPipeline:
     if found is None:
         raise NotFound(f"There is no published pipeline {pipeline_id!r}, or it is not yours to see.", field="pipeline")
     return found
+
+
+def get_pipeline_draft(user: User, workspace: Workspace, draft_id: str) -> PipelineDraft:
+    """Return the draft `draft_id` of `workspace` if `user` may see it, else raise NotFound."""
+    draft = (
+        PipelineDraft.objects.visible_to(user)
+        .select_related("workspace", "updated_by")
+        .filter(workspace=workspace, draft_id=draft_id)
+        .first()
+    )
+    if draft is None:
+        raise NotFound(f"There is no draft {draft_id!r}, or it is not yours to see.", field="draft_id")
+    return draft
 
 
 def get_schedule(user: User, schedule_id: str) -> Schedule:

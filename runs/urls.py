@@ -18,11 +18,14 @@ from runs.views import (
     pipeline_drafts,
     pipeline_list,
     pipeline_run_tools,
+    published_pipeline,
+    published_pipelines,
     run_actions,
     run_children,
     run_compare,
     run_detail,
     run_download,
+    run_frame,
     run_graph,
     run_images,
     run_metrics,
@@ -32,6 +35,7 @@ from runs.views import (
     run_raw,
     run_snapshot,
     run_submit,
+    run_zip,
     runs_bulk,
     runs_export,
     sign_in,
@@ -62,6 +66,7 @@ register_converter(ExperimentNameConverter, "experiment")
 _WORKSPACE = "w/<str:workspace_name>/"
 _RUN = "runs/<str:run_id>/"
 _DRAFT = _WORKSPACE + "pipelines/drafts/<str:draft_id>/"
+_PUBLISHED = _WORKSPACE + "pipelines/published/<str:pipeline_id>/"
 _EXPERIMENT = _WORKSPACE + "experiments/<experiment:experiment_name>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -88,6 +93,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_WORKSPACE + "pipelines/runs/", pipeline_list.pipeline_run_list, name="pipeline_run_list"),
     path(_WORKSPACE + "pipelines/drafts/", pipeline_drafts.pipeline_draft_list, name="pipeline_draft_list"),
     path(_WORKSPACE + "pipelines/drafts/new/", pipeline_drafts.pipeline_draft_new, name="pipeline_draft_new"),
+    path(
+        _WORKSPACE + "pipelines/published/", published_pipelines.published_pipeline_list, name="published_pipeline_list"
+    ),
+    path(
+        _WORKSPACE + "pipelines/published/enable/",
+        published_pipelines.published_pipelines_enable,
+        name="published_pipelines_enable",
+    ),
+    path(_PUBLISHED, published_pipeline.published_pipeline, name="published_pipeline"),
+    path(_PUBLISHED + "clone/", published_pipeline.published_pipeline_clone, name="published_pipeline_clone"),
+    path("schedules/<str:schedule_id>/pause/", published_pipeline.schedule_pause, name="schedule_pause"),
     path(_DRAFT, pipeline_draft.pipeline_draft, name="pipeline_draft"),
     path(_DRAFT + "form/", pipeline_draft_form.pipeline_draft_form, name="pipeline_draft_form"),
     path(_DRAFT + "yaml/", pipeline_draft_form.pipeline_draft_yaml, name="pipeline_draft_yaml"),
@@ -134,6 +150,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "outputs/tail/", run_outputs.run_log_tail, name="run_log_tail"),
     path(_RUN + "outputs/count/", run_outputs.run_log_count, name="run_log_count"),
     path(_RUN + "outputs/download/", run_download.run_download, name="run_download"),
+    path(_RUN + "outputs/zip/", run_zip.run_zip, name="run_zip"),
+    path(_RUN + "outputs/frame/", run_frame.run_frame, name="run_frame"),
     path(_RUN + "snapshot/", run_snapshot.run_snapshot, name="run_snapshot"),
     path(_RUN + "snapshot/download/", run_snapshot.run_snapshot_download, name="run_snapshot_download"),
     path(_RUN + "raw/", run_raw.run_raw, name="run_raw"),
