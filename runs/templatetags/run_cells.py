@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
 
@@ -34,7 +34,7 @@ def _text(value: Any, run: Run) -> SafeString:
 
 
 def _number(value: Any, run: Run) -> SafeString | str:
-    return _text(value, run) if isinstance(value, str) else escape(studio.number(value))
+    return _text(value, run) if isinstance(value, str) else conditional_escape(studio.number(value))
 
 
 def _best(value: Any, run: Run) -> SafeString:

@@ -72,6 +72,11 @@ class Row:
         return summary(self.children)
 
     @property
+    def worst(self) -> str:
+        """Return the worst of these states: `2 of 8 failed`."""
+        return self.summary.split(", ")[0] if self.tone != Tile.OTHER else self.summary
+
+    @property
     def tone(self) -> str:
         """Return the tile whose color the summary takes: the worst state that there is."""
         order = (Tile.FAILED, Tile.RUNNING, Tile.OTHER, Tile.COMPLETED)

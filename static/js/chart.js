@@ -33,16 +33,40 @@ function seconds(value) {
   return whole >= 60 ? `${Math.floor(whole / 60)}m ${whole % 60}s` : `${short(value)}s`;
 }
 
+// The least distance of two places, which is the room of all bars at one of them.
+function gap(series) {
+  const places = [...new Set(series.flatMap(({ points }) => points.map((point) => point[0])))].sort((a, b) => a - b);
+  return Math.min(...places.slice(1).map((place, before) => place - places[before]), places.at(-1) - places[0] || 1);
+}
+
+// The first and the last point stand clear of the edges.
+function wide(low, high, chart) {
+  if (low === null) return [0, 1];
+  const room = chart.kind === "bar" ? gap(chart.series) : chart.kind === "scatter" ? (high - low) * 0.04 : 0;
+  return high - low + room > 0 ? [low - room, high + room] : [low - 0.5, high + 0.5];
+}
+
+const fromZero = (_, low, high) => [Math.min(0, low ?? 0), Math.max(0, high ?? 1) * 1.05];
+
+// Bars of several series stand side by side.
+function beside(chart) {
+  if (chart.kind !== "bar" || chart.series.length < 2) return chart.series;
+  const room = (0.8 * gap(chart.series)) / chart.series.length;
+  const shift = (place) => (place - (chart.series.length - 1) / 2) * room;
+  return chart.series.map((series, place) => ({ ...series, points: series.points.map(([x, y]) => [x + shift(place), y]) }));
+}
+
 export function options(host, chart, width, height) {
   const text = color(host, "--text-2");
   const line = color(host, "--line");
   const axis = { stroke: text, font: `12px ${style().getPropertyValue("--font")}`, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-  const bars = chart.kind === "bar" ? uPlot.paths.bars({ size: [0.6, 40] }) : undefined;
+  const bars = chart.kind === "bar" ? uPlot.paths.bars({ size: [0.85, 40] }) : undefined;
+  const isBar = chart.kind === "bar";
   const isTime = chart.x.kind === "time";
-  const readX = chart.x.kind === "seconds" ? (_, value) => (value === null ? "--" : seconds(value)) : (_, value) => short(value);
+  const readX = chart.x.kind === "seconds" ? (_, value) => (value === null ? "--" : seconds(value)) : (_, value) => short(isBar && value !== null ? Math.round(value) : value);
   return {
     width, height,
-    scales: { x: { time: isTime }, y: { distr: chart.log ? 3 : 1 } },
+    scales: { x: { time: isTime, range: (_, low, high) => wide(low, high, chart) }, y: { distr: chart.log ? 3 : 1, ...(isBar ? { range: fromZero } : {}) } },
     axes: [
       { ...axis, label: chart.x.label, labelSize: 20, labelFont: axis.font, size: 34, ...(chart.x.kind === "seconds" ? { values: (_, marks) => marks.map(seconds) } : {}) },
       { ...axis, size: 58, values: (_, marks) => marks.map((mark) => (mark === null ? "" : short(mark))) },
@@ -56,9 +80,9 @@ export function options(host, chart, width, height) {
         return {
           label: series.label, stroke, width: 1.75, spanGaps: false,
           value: (_, value) => short(value),
-          fill: chart.kind === "bar" ? stroke : undefined,
+          fill: isBar ? stroke : undefined,
           paths: chart.kind === "scatter" ? () => null : bars,
-          points: chart.kind === "scatter" ? { show: true, size: 7, fill: stroke } : chart.kind === "bar" ? { show: false } : undefined,
+          points: chart.kind === "scatter" ? { show: true, size: 7, fill: stroke } : isBar ? { show: false } : undefined,
         };
       }),
     ],
@@ -92,7 +116,7 @@ export async function draw(figure) {
   host.replaceChildren();
   const width = Math.max(200, host.clientWidth);
   const height = Number(figure.dataset.height) || HEIGHT;
-  const plot = new uPlot(options(host, chart, width, height), table(chart.series), host);
+  const plot = new uPlot(options(host, chart, width, height), table(beside(chart)), host);
   drawn.set(host, { plot, state: mark(host, chart) });
 }
 
