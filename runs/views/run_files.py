@@ -9,11 +9,14 @@ from typing import BinaryIO
 
 from runs import storage
 from runs.models import Artifact, Run
-from runs.views import run_code, run_tree
+from runs.views import notebooks, run_code
 
 STANDARD_LOG = "user_logs/std_log.txt"
 _LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")
 _PREVIEW_BYTES = 256 * 1024
+_NOTEBOOK_BYTES = 8 * 2**20
+# What a sandboxed frame may show.
+PAGE_TYPES = {".html": "text/html; charset=utf-8", ".htm": "text/html; charset=utf-8", ".svg": "image/svg+xml"}
 _TABLE_ROWS = 200
 _TABLE_COLUMNS = 50
 _CELL_CHARACTERS = 500
@@ -40,7 +43,7 @@ class File:
 
 @dataclass
 class Preview:
-    """What is shown of a file that is no log: `kind` is image, table, markdown, code or none."""
+    """What is shown of a file that is no log: `kind` is image, table, markdown, notebook, code, parquet or none."""
 
     kind: str
     code: run_code.Code | None = None
@@ -48,13 +51,16 @@ class Preview:
     header: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     is_cut: bool = False
+    cells: list[notebooks.Cell] = field(default_factory=list)
+    # A page or drawing, which a frame without any rights may show.
+    is_page: bool = False
 
 
 def list_files(run: Run) -> list[File]:
     """Return the run's logs and artifacts, sorted by path. A log whose copy was stored as well is listed once."""
     logs = {stored.path: File(stored.path, stored.size_bytes, True) for stored in storage.list_logs(run.pk)}
     rows = Artifact.objects.filter(run=run).order_by("path").values_list("path", "size_bytes")
-    files = {path: File(path, size, False) for path, size in rows[: run_tree.SHOWN_FILES]} | logs
+    files = {path: File(path, size, False) for path, size in rows} | logs
     if path := _log_to_come(run):
         files.setdefault(path, File(path, 0, True))
     return sorted(files.values(), key=lambda file: file.path)
@@ -98,18 +104,25 @@ def _preview(file: File, handle: BinaryIO) -> Preview:
     suffix = name.suffix.lower()
     if picture_type(file.path, data):
         return Preview("image")
+    if suffix in (".parquet", ".feather", ".arrow"):
+        return Preview("parquet")
     if b"\x00" in data:
         return Preview("none")
-    if is_cut:
+    if is_cut and suffix != ".ipynb":
         data = data[: data.rfind(b"\n") + 1] or data
     text = data.decode("utf-8", "replace").removeprefix("\ufeff")
     if suffix in (".csv", ".tsv"):
         return _table(text, "\t" if suffix == ".tsv" else ",", is_cut=is_cut)
     if suffix in (".md", ".markdown"):
         return Preview("markdown", text=text, is_cut=is_cut)
+    if suffix == ".ipynb":
+        whole = data + handle.read(_NOTEBOOK_BYTES) if is_cut else data
+        if cells := notebooks.cells_of(whole):
+            return Preview("notebook", cells=cells)
     if suffix == ".json" and not is_cut:
         data = _indented(text).encode()
-    return Preview("code", code=run_code.of_file(name.name, data, is_cut=is_cut), is_cut=is_cut)
+    code = run_code.of_file(name.name, data, is_cut=is_cut)
+    return Preview("code", code=code, is_cut=is_cut, is_page=suffix in PAGE_TYPES)
 
 
 def _table(text: str, delimiter: str, *, is_cut: bool) -> Preview:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from runs import permissions
 from runs.models import Run
 from runs.storage import lines
-from runs.views import ansi, live, run_files, run_page, run_tree
+from runs.views import ansi, file_tabs, live, run_files, run_page, run_tree
 from runs.views.request import SignedInRequest
 
 _TREE_SECONDS = 5
@@ -48,18 +48,25 @@ def run_outputs(request: SignedInRequest, run_id: str) -> HttpResponse:
     if file is None and request.GET.get("path"):
         raise Http404
 
-    tree_version = live.version_of([(item.path, item.size_bytes) for item in files if not item.is_log], len(files))
+    state = file_tabs.of_query(request.GET, path=path)
+    tree = run_tree.build(((item.path, item.size_bytes) for item in files), chosen=path, look=state.look)
+    tree_version = live.version_of(
+        [(item.path, item.size_bytes) for item in files if not item.is_log], len(files), state
+    )
     context = run_page.frame(request, run, tab="run_outputs") | {
         "version": tree_version,
         "tree_seconds": _TREE_SECONDS,
-        "tree": run_tree.build(
-            ((item.path, item.size_bytes) for item in files[: run_tree.SHOWN_FILES]),
-            chosen=path,
-            closed=frozenset({"system_logs"}),
-        ),
+        "tree": state.address(tree, path),
+        "tree_url": f"{request.path}{state.url(path)}",
+        "state": state,
+        "state_url": state.url(path),
+        "file_count": len(files),
+        "tabs_of_files": state.tabs(path),
         "file": file,
         "path": path,
         "download_url": _address("run_download", run, path=path),
+        "frame_url": _address("run_frame", run, path=path),
+        "is_framed": request.GET.get("as") == "page",
     }
     if live.is_partial(request):
         return live.respond(request, "run/run_outputs.html", context, fragment="run-tree", version=tree_version)

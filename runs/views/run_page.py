@@ -20,10 +20,12 @@ TABS = {
     "run_graph": gettext_lazy("Graph"),
     "run_detail": gettext_lazy("Details"),
     "run_metrics": gettext_lazy("Metrics"),
+    "run_images": gettext_lazy("Images"),
     "run_children": gettext_lazy("Child runs"),
     "run_outputs": gettext_lazy("Outputs + logs"),
     "run_snapshot": gettext_lazy("Snapshot"),
     "run_raw": gettext_lazy("Raw JSON"),
+    "run_monitoring": gettext_lazy("Monitoring"),
 }
 # Seconds between two polls of an active run, and of one that was asked to stop: somebody waits to see it end.
 POLL_SECONDS = 2

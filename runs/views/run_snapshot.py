@@ -4,12 +4,11 @@ from pathlib import PurePosixPath
 
 from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from runs import permissions, storage
 from runs.actions import snapshots
-from runs.views import run_code, run_page, run_tree
+from runs.views import file_tabs, live, run_code, run_page, run_tree
 from runs.views.request import SignedInRequest
 
 _TEXT_PROBE_BYTES = 8_000
@@ -27,21 +26,24 @@ def run_snapshot(request: SignedInRequest, run_id: str) -> HttpResponse:
     if request.GET.get("path") and path not in paths:
         raise Http404
 
+    state = file_tabs.of_query(request.GET, path=path)
+    tree = run_tree.build(((member.path, member.size_bytes) for member in members), chosen=path, look=state.look)
     context = run_page.frame(request, run, tab="run_snapshot") | {
         "has_snapshot": has_snapshot,
         "path": path,
-        "tree": run_tree.build(
-            ((member.path, member.size_bytes) for member in members[: run_tree.SHOWN_FILES]), chosen=path
-        ),
-        "hidden_count": max(0, len(members) - run_tree.SHOWN_FILES),
+        "tree": state.address(tree, path),
+        "state": state,
+        "tabs_of_files": state.tabs(path),
         "code": None,
     }
+    if live.is_partial(request):
+        return live.respond(request, "run/run_snapshot.html", context, fragment="run-tree")
     if run.snapshot and path:
         data = snapshots.read_member(run.snapshot, path, limit_bytes=run_code.SHOWN_BYTES + 1)
         if b"\x00" not in data[:_TEXT_PROBE_BYTES]:
             is_cut = len(data) > run_code.SHOWN_BYTES
             context["code"] = run_code.of_file(PurePosixPath(path).name, data[: run_code.SHOWN_BYTES], is_cut=is_cut)
-    return render(request, "run/run_snapshot.html", context)
+    return live.respond(request, "run/run_snapshot.html", context, fragment="run-tree")
 
 
 @require_GET
