@@ -20,12 +20,14 @@ from runs.models import (
     Metric,
     MetricPoint,
     Param,
+    PipelineRun,
     Property,
     PublishedPipeline,
     Run,
     RunEvent,
     Schedule,
     ScheduleTick,
+    StepRun,
     Tag,
     Worker,
     Workspace,
@@ -84,6 +86,49 @@ def run_documents(runs: Iterable[Run]) -> list[Document]:
     relatives = {pk for run in runs for pk in (run.parent_id, run.root_id, run.resubmitted_from_id) if pk}
     ids = dict(Run.objects.filter(pk__in=relatives).values_list("pk", "run_id"))
     return [_run_document(run, ids) for run in runs]
+
+
+def pipeline_run(run: Run) -> Document:
+    """Return the document of a pipeline's run: that of the run, what was submitted, and its steps in order."""
+    pipeline = PipelineRun.objects.select_related("resumed_from").get(run=run)
+    return {
+        **run_document(run),
+        "definition": pipeline.definition,
+        "parameters": pipeline.parameters,
+        "continue_on_step_failure": pipeline.continue_on_step_failure,
+        "regenerate_outputs": pipeline.regenerate_outputs,
+        "resumed_from": pipeline.resumed_from.run_id if pipeline.resumed_from else None,
+        "steps": step_documents(pipeline),
+    }
+
+
+def step_documents(pipeline: PipelineRun) -> list[Document]:
+    """Return the steps of a pipeline's run in the order of its definition, with one query however many they are."""
+    rows = (
+        StepRun.objects.filter(pipeline_run=pipeline)
+        .order_by("run_id")
+        .values(
+            *("name", "index", "item", "parents", "reused_from__run_id", "run__run_id", "run__number", "run__status"),
+            *("run__reason", "run__started_at", "run__ended_at", "run__duration_seconds"),
+        )
+    )
+    return [
+        {
+            "name": row["name"],
+            "index": row["index"],
+            "item": row["item"],
+            "run_id": row["run__run_id"],
+            "run_number": row["run__number"],
+            "status": row["run__status"],
+            "reason": row["run__reason"],
+            "depends_on": row["parents"],
+            "reused_from": row["reused_from__run_id"],
+            "started_at": instant(row["run__started_at"]),
+            "ended_at": instant(row["run__ended_at"]),
+            "duration_seconds": row["run__duration_seconds"],
+        }
+        for row in rows
+    ]
 
 
 def experiment_documents(experiments: Iterable[Experiment]) -> list[Document]:

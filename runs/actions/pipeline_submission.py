@@ -129,6 +129,7 @@ def resume(*, run: Run, by: User, at: datetime, idempotency_key: str = "", actor
 
     Raises NoPipeline, or NotEnded for one that is active.
     """
+    check_is_pipeline(run)
     if not run.is_terminal:
         raise NotEnded
     return _again(run, by=by, at=at, idempotency_key=idempotency_key, actor=actor, resumed_from=run)
@@ -139,10 +140,15 @@ def resubmit(*, run: Run, by: User, at: datetime, idempotency_key: str = "", act
     return _again(run, by=by, at=at, idempotency_key=idempotency_key, actor=actor)
 
 
+def check_is_pipeline(run: Run) -> Run:
+    """Return `run` if it is a pipeline's. Raises NoPipeline."""
+    if not PipelineRun.objects.filter(run=run).exists():
+        raise NoPipeline(f"{run.run_id} is no run of a pipeline.", field="run_id")
+    return run
+
+
 def _again(run: Run, **how: Any) -> Run:
-    pipeline = PipelineRun.objects.filter(run=run).first()
-    if pipeline is None:
-        raise NoPipeline
+    pipeline = PipelineRun.objects.get(run=check_is_pipeline(run))
     return submit(
         experiment=run.experiment,
         definition=definitions.from_document(pipeline.definition),

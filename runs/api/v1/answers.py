@@ -11,12 +11,25 @@ Item = TypeVar("Item")
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
+class ProblemOut(Schema):
+    """One thing to correct in a pipeline: its step, its field, and its line where it came as YAML."""
+
+    step: str
+    line: int | None
+    field: str
+    message: str
+
+
 class Error(Schema):
-    """What was refused: a stable word, a sentence for people, and the input at fault, if any."""
+    """What was refused: a stable word, a sentence for people, and the input at fault, if any.
+
+    For a pipeline, all of its problems.
+    """
 
     code: str
     message: str
     field: str | None = None
+    problems: list[ProblemOut] = []
 
 
 class Refusal(Schema):

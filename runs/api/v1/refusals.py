@@ -1,5 +1,6 @@
 """Every refusal in one form: {"error": {"code", "message", "field"}}."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -16,6 +17,7 @@ from ninja.errors import HttpError, ValidationError
 
 from runs.api.transfers import LengthRequired, RangeNotSatisfiable
 from runs.errors import Conflict, InvalidInput, NotFound, PermissionDenied, RunsError, TooLarge
+from runs.pipelines.definition import BadPipeline
 from runs.storage import BadPath
 
 logger = logging.getLogger(__name__)
@@ -95,6 +97,10 @@ def _domain(request: HttpRequest, error: RunsError) -> HttpResponse:
     if isinstance(error, RangeNotSatisfiable):
         return refuse(416, error.code, error.message, error.field, **{"Content-Range": f"bytes */{error.size_bytes}"})
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
+    if isinstance(error, BadPipeline):
+        problems = [dataclasses.asdict(problem) for problem in error.problems]
+        told = {"code": error.code, "message": error.message, "field": error.field or None, "problems": problems}
+        return JsonResponse({"error": told}, status=status)
     return refuse(status, error.code, error.message, error.field)
 
 
