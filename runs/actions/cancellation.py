@@ -48,6 +48,8 @@ def request_cancel(
             f"grace_seconds is {grace_seconds}; expected 0 to {_LONGEST_GRACE_SECONDS}.", field="grace_seconds"
         )
     reason = reason or (f"Canceled by {by.get_username()}." if by else "Canceled.")
+    if run.run_type == RunType.INTERACTIVE and run.parent_id is None:
+        reason += " No worker runs it: its own process is not stopped by this."
     with transaction.atomic():
         descendants = _hold_tree(run)
         if run.status in TERMINAL:
@@ -77,6 +79,21 @@ def request_cancel_many(
             continue
         asked.append(run)
     return asked
+
+
+def move_to_stop(run: Run, *, by: User | None, at: datetime, reason: str, actor: str, **fields: Any) -> None:
+    """Move a run to CancelRequested: whoever executes it sees that, and stops it."""
+    lifecycle.move(
+        run,
+        RunStatus.CANCEL_REQUESTED,
+        at=at,
+        reason=reason,
+        by=by,
+        actor=actor,
+        cancel_requested_at=at,
+        cancel_requested_by=by,
+        **fields,
+    )
 
 
 def _hold_tree(run: Run) -> list[Run]:
@@ -148,16 +165,6 @@ def _stop(run: Run, *, by: User | None, at: datetime, reason: str, grace_seconds
             run.cancel_grace_seconds = grace_seconds
         return
     is_nobodys = _is_nobodys(run)
-    lifecycle.move(
-        run,
-        RunStatus.CANCEL_REQUESTED,
-        at=at,
-        reason=reason,
-        by=by,
-        actor=actor,
-        cancel_requested_at=at,
-        cancel_requested_by=by,
-        cancel_grace_seconds=grace_seconds,
-    )
+    move_to_stop(run, by=by, at=at, reason=reason, actor=actor, cancel_grace_seconds=grace_seconds)
     if is_nobodys:
         lifecycle.move(run, RunStatus.CANCELED, at=at, reason=reason, by=by, actor=actor)

@@ -46,6 +46,19 @@ def build(run: Run, attempt: Attempt, *, token: str, interpreter: Path) -> dict[
         "STUDIO_WORKSPACE": run.workspace.name,
         kernel.COOKIE_VARIABLE: host.cookie(attempt),
         "AZUREML_RUN_ID": run.run_id,
+        **_mlflow(run, own, token=token),
+    }
+
+
+def _mlflow(run: Run, own: Mapping[str, str], *, token: str) -> dict[str, str]:
+    """Return what makes MLflow's client log to this very run, unless the script is to log elsewhere."""
+    if "MLFLOW_TRACKING_URI" in own:
+        return {}
+    return {
+        "MLFLOW_TRACKING_URI": settings.STUDIO_URL,
+        "MLFLOW_TRACKING_TOKEN": token,
+        "MLFLOW_RUN_ID": run.run_id,
+        "MLFLOW_EXPERIMENT_ID": str(run.experiment_id),
     }
 
 

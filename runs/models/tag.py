@@ -1,10 +1,15 @@
 """What people and scripts hang on a run: tags, properties and params."""
 
+from typing import Self
+
 from django.db import models
 from django.db.models import F
 
 from runs import limits
 from runs.models.run import Run
+
+# MLflow's clients write tags of their own, such as `mlflow.source.name`.
+CLIENT_PREFIX = "mlflow."
 
 
 class ValueHead(models.Func):
@@ -15,6 +20,14 @@ class ValueHead(models.Func):
     output_field = models.TextField()
 
 
+class TagQuerySet(models.QuerySet["Tag"]):
+    """Tags, by who wrote them."""
+
+    def for_people(self) -> Self:
+        """Return those that people and scripts set; a client's own notes are kept and found, and shown nowhere."""
+        return self.exclude(key__startswith=CLIENT_PREFIX)
+
+
 class Tag(models.Model):
     """A mutable key with a value, or with none: `worth another look`."""
 
@@ -22,6 +35,8 @@ class Tag(models.Model):
     key = models.CharField(max_length=limits.TAG_KEY_LENGTH)
     # Null is a tag without a value, which is not the same as an empty one.
     value = models.TextField(null=True, blank=True)
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "key"], name="tag_key_per_run")]
@@ -33,6 +48,11 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.key if self.value is None else f"{self.key}: {self.value}"
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether it is more than a note of a client's own."""
+        return not self.key.startswith(CLIENT_PREFIX)
 
 
 class Property(models.Model):

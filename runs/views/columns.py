@@ -90,7 +90,7 @@ _READ: Mapping[str, Any] = {
     "status": lambda run: run.status,
     "compute_target": lambda run: run.compute_target.name if run.compute_target else "sdk",
     "run_type": lambda run: run.get_run_type_display(),
-    "tags": lambda run: [(tag.key, tag.value) for tag in run.tags.all()],
+    "tags": lambda run: [(tag.key, tag.value) for tag in run.tags.all() if tag.is_for_people],
     "display_name": lambda run: run.display_name,
     "description": lambda run: run.description,
     "queued": lambda run: run.queued_at,

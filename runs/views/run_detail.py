@@ -20,6 +20,7 @@ from runs.views.request import SignedInRequest
 _METRICS = 200
 _PARAMS = 500
 _EVENTS = 200
+_RESUBMISSIONS = 19  # with the run itself, what Compare takes
 
 
 @require_GET
@@ -28,7 +29,7 @@ def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
     run = permissions.get_run(request.user, run_id)
 
     now = timezone.now()
-    tags = list(Tag.objects.filter(run=run).order_by("key"))
+    tags = list(Tag.objects.for_people().filter(run=run).order_by("key"))
     events = list(RunEvent.objects.filter(run=run).select_related("by").order_by("id")[:_EVENTS])
     attempts = list(Attempt.objects.filter(run=run).select_related("compute_target").order_by("-number"))
     metrics = [(metric, shapes.latest(metric)) for metric in Metric.objects.filter(run=run).order_by("name")[:_METRICS]]
@@ -64,6 +65,7 @@ def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
         "latest_attempt": attempts[0] if attempts else None,
         "stop_signal": _signal_name(attempts[0].stop_signal) if attempts else "",
         "resubmitted_from": run.resubmitted_from,
+        "resubmissions": run.resubmissions.order_by("pk").only("run_id", "display_name", "number")[:_RESUBMISSIONS],
         "requirements": run.requirements if isinstance(run.requirements, str) else "\n".join(run.requirements or []),
     }
     return live.respond(request, "run/run_detail.html", context, fragment="run-details", version=version)

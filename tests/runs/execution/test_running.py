@@ -93,6 +93,8 @@ print(sorted(os.listdir()))
     assert arguments == ["--beta", "2"]
     assert (found["STUDIO_RUN_ID"], found["AZUREML_RUN_ID"], found["ALPHA"]) == (run.run_id, run.run_id, "0.5")
     assert (found["STUDIO_EXPERIMENT"], found["STUDIO_WORKSPACE"]) == ("explore-runs", "default")
+    assert (found["MLFLOW_RUN_ID"], found["MLFLOW_TRACKING_TOKEN"]) == (run.run_id, found["STUDIO_TOKEN"])
+    assert found["MLFLOW_TRACKING_URI"] == found["STUDIO_URL"]
     assert found["STUDIO_ATTEMPT"].startswith(f"{run.pk}.1.")
     assert found["PYTHONUNBUFFERED"] == "1"
     assert not {"STUDIO_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "STUDIO_HOME", "DJANGO_SETTINGS_MODULE"} & set(found)
