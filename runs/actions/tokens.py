@@ -82,6 +82,11 @@ def revoke(*, token: ApiToken, at: datetime) -> None:
         token.revoked_at = at
 
 
+def revoke_all(*, user: User, at: datetime) -> int:
+    """Revoke the tokens that `user` made; return how many. Those of their runs, which go on, are left alone."""
+    return ApiToken.objects.filter(user=user, run=None, revoked_at=None).update(revoked_at=at)
+
+
 def authenticate(secret: str, *, at: datetime) -> ApiToken | None:
     """Return the token whose secret this is, with its user and run, or None if it is not good (any more).
 

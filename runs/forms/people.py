@@ -3,6 +3,7 @@
 import re
 
 from django import forms
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +23,24 @@ class SignInForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "current-password"}),
     )
+
+
+class _AlsoTokens(forms.Form):
+    """A new password alone ends no program's access; this asks for it."""
+
+    revokes_tokens = forms.BooleanField(
+        label=_("Also revoke my API tokens"),
+        required=False,
+        help_text=_("Command lines and notebooks must then sign in again. Runs go on."),
+    )
+
+
+class FirstPasswordForm(_AlsoTokens, SetPasswordForm):
+    """A password for who has none."""
+
+
+class NewPasswordForm(_AlsoTokens, PasswordChangeForm):
+    """Another password for who knows the present one."""
 
 
 class TokenForm(forms.Form):
