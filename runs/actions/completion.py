@@ -67,18 +67,7 @@ def fail(*, run: Run, at: datetime, by: User | None, error: str = "", actor: str
             return run
         if run.status == RunStatus.CANCEL_REQUESTED:
             return run  # its stop was asked for already, and that stays the outcome
-        lifecycle.move(
-            run,
-            RunStatus.CANCEL_REQUESTED,
-            at=at,
-            reason=reason,
-            by=by,
-            actor=actor,
-            cancel_requested_at=at,
-            cancel_requested_by=by,
-            fails_when_stopped=True,
-            error=error,
-        )
+        cancellation.move_to_stop(run, by=by, at=at, reason=reason, actor=actor, fails_when_stopped=True, error=error)
     return run
 
 

@@ -219,6 +219,16 @@ def test_a_workspace_is_made_with_its_members(page_client: Client, owner: User) 
     assert Membership.objects.get(workspace__name="research").user == owner
 
 
+def test_a_workspace_whose_name_fits_no_address_is_refused(page_client: Client) -> None:
+    page = page_client.post(
+        reverse("admin:runs_workspace_add"),
+        {"name": "a/b", "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"},
+    )
+
+    assert "Expected letters, digits, dots, dashes and underscores" in page.content.decode()
+    assert not Workspace.objects.filter(name="a/b").exists()
+
+
 def test_a_compute_target_is_made_and_its_slots_are_changed(page_client: Client) -> None:
     page_client.post(reverse("admin:runs_computetarget_add"), {"name": "gpu", "slots": 1, "is_enabled": "on"})
     target = ComputeTarget.objects.get(name="gpu")
