@@ -4,6 +4,7 @@ from celery import shared_task
 
 from runs.actions import scheduling
 from runs.execution import claim, host, reaper, waiting
+from runs.pipelines import schedule
 
 
 @shared_task(name="runs.execute_next")
@@ -16,6 +17,12 @@ def execute_next(*, compute_target_id: int, **_: object) -> None:
 def sweep(**_: object) -> None:
     """Hint again for runs that wait although a slot is free: their hint was lost."""
     waiting.hint_again(at=host.now())
+
+
+@shared_task(name="runs.advance_pipelines")
+def advance_pipelines(**_: object) -> None:
+    """Go on with pipelines where whoever ended a step died before it did."""
+    schedule.advance_active(at=host.now())
 
 
 @shared_task(name="runs.reap")

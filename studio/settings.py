@@ -187,6 +187,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 5.0, "options": {"expires": 30}},
+    "advance-pipelines": {"task": "runs.advance_pipelines", "schedule": 5.0, "options": {"expires": 30}},
     "reap": {"task": "runs.reap", "schedule": 5.0, "options": {"expires": 30}},
     "run-schedules": {"task": "runs.run_schedules", "schedule": 5.0, "options": {"expires": 30}},
 }

@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from runs.execution import claim, host, housekeeping, launcher, leftovers, reaper
 from runs.models import ComputeTarget, Worker
+from runs.pipelines import schedule
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Agent(threading.Thread):
             _Duty(self._beat, min(_HEARTBEAT_SECONDS, settings.STUDIO_LEASE_SECONDS / 3)),
             _Duty(leftovers.clean_up, _CLEAN_UP_LEASES * settings.STUDIO_LEASE_SECONDS),
             _Duty(lambda: reaper.reap(holder=host.holder(), at=host.now()), reaper.tick_seconds()),
+            _Duty(lambda: schedule.advance_active(at=host.now()), reaper.tick_seconds()),
             _Duty(self._take_work, settings.STUDIO_POLL_SECONDS),
             _Duty(housekeeping.begin, housekeeping.EVERY_SECONDS),
         ]

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from runs.actions import snapshots, tokens, unmet
 from runs.errors import RunsError
-from runs.execution import bounds, environment, host, packages
+from runs.execution import bounds, environment, host, inputs, packages
 from runs.execution.custody import DRAIN_SECONDS, Custody
 from runs.execution.process import Command, Exit
 
@@ -33,6 +33,7 @@ def prepare(custody: Custody, held: ExitStack) -> Command:
         snapshot = custody.run.snapshot
         # Unreachable comes before the first file is written.
         custody.tell(lambda: snapshots.extract(snapshot, custody.code))
+    folders = custody.tell(lambda: inputs.prepare(run=custody.run, folder=custody.code, say=custody.system_log.say))
     custody.pulse.check()
     interpreter = held.enter_context(
         packages.interpreter_for(
@@ -55,7 +56,7 @@ def prepare(custody: Custody, held: ExitStack) -> Command:
     if custody.limits["process_count"] and os.geteuid() == 0 and custody.user is None:
         custody.system_log.say("The limit of processes does not bind root: let the compute target name a user.")
     custody.system_log.say(f"Prepared on {host.name()}, attempt {custody.attempt.number}.")
-    variables = environment.build(custody.run, custody.attempt, token=token, interpreter=interpreter)
+    variables = environment.build(custody.run, custody.attempt, token=token, interpreter=interpreter) | folders
     if custody.user is not None:
         variables |= {"HOME": custody.user.home, "USER": custody.user.name, "LOGNAME": custody.user.name}
     return Command(argv, variables, str(custody.code), custody.limits, custody.user)

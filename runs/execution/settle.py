@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from runs import dispatch, lifecycle, limits
 from runs.execution.outcome import Outcome, Retry
-from runs.models import Attempt, Run
-from runs.status import CLAIMED, RunStatus
+from runs.models import Attempt, Run, RunType
+from runs.pipelines import schedule
+from runs.status import CLAIMED, TERMINAL, RunStatus
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,17 @@ def settle(
         compute_target_id=attempt.compute_target_id,
         compute_target_name=attempt.compute_target.name,
     )
+    if run.run_type == RunType.STEP and run.parent_id is not None and run.status in TERMINAL:
+        _advance(run.parent_id, at)
     return True
+
+
+def _advance(pipeline_run_pk: int, at: datetime) -> None:
+    """Start what comes after a step. Whoever is kept from it leaves it to the sweep."""
+    try:
+        schedule.advance(run_pk=pipeline_run_pk, at=at)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The pipeline run %s is not advanced yet: %s", pipeline_run_pk, error)
 
 
 def _end(

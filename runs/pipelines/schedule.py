@@ -8,6 +8,7 @@ compare-and-set that only one process wins.
 
 import functools
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from runs import dispatch, lifecycle
 from runs.models import ComputeTarget, PipelineRun, Run, RunType, StepRun
 from runs.pipelines import graph
 from runs.status import ACTIVE, UNCLAIMED, RunStatus
+
+logger = logging.getLogger(__name__)
 
 _ACTOR = "scheduler"
 _NAMED = 10
@@ -63,7 +66,10 @@ def advance_active(*, at: datetime) -> int:
     active = Run.objects.exclude(status__in=["Completed", "Failed", "Canceled"]).filter(run_type=RunType.PIPELINE)
     pks = list(active.order_by("id").values_list("pk", flat=True))
     for pk in pks:
-        advance(run_pk=pk, at=at)
+        try:
+            advance(run_pk=pk, at=at)
+        except Exception:  # what is wrong with one must not stop the others
+            logger.exception("The pipeline run %s cannot be advanced.", pk)
     return len(pks)
 
 

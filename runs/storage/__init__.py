@@ -6,6 +6,7 @@ person chose. What a worker needs is also there over HTTP, for one that shares n
 with the web server (STUDIO_STORAGE=http); everything else is the web server's own.
 """
 
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -39,6 +40,7 @@ __all__ = [
     "log_size",
     "open_artifact",
     "open_snapshot",
+    "read_input",
     "read_log",
     "save_artifact",
     "save_snapshot",
@@ -78,6 +80,18 @@ def save_artifact(run_pk: int, path: str, chunks: Iterable[bytes]) -> Stored:
 def open_snapshot(digest: str) -> BinaryIO:
     """Open the zip `digest` for reading. Raises FileNotFoundError; over HTTP also Unreachable."""
     return (remote if is_remote() else snapshots).open_snapshot(digest)
+
+
+def read_input(run_pk: int, source_pk: int, path: str, *, into: BinaryIO) -> None:
+    """Write the file `path` of the run `source_pk`, which is an input of the run `run_pk`, into `into`.
+
+    Raises FileNotFoundError; over HTTP also Unreachable.
+    """
+    if is_remote():
+        remote.read_input(run_pk, source_pk, path, into)
+    else:
+        with artifacts.open_artifact(source_pk, path) as handle:
+            shutil.copyfileobj(handle, into)
 
 
 def sign_in(run_pk: int, *, outbox: Path, make_secret: Callable[[], str]) -> None:

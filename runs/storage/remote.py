@@ -109,6 +109,17 @@ def open_snapshot(digest: str) -> BinaryIO:
     return draft
 
 
+def read_input(run_pk: int, source_pk: int, path: str, into: BinaryIO) -> None:
+    """Fetch a file of another run that is an input of this one. Raises FileNotFoundError or Unreachable."""
+    link = _session(run_pk).link()
+    try:
+        link.fetch(f"inputs/{source_pk}/{path}", into, patience_seconds=_PATIENCE_SECONDS)
+    except (Refused, AttemptOver) as error:
+        raise FileNotFoundError(path) from error
+    finally:
+        link.close()
+
+
 def _session(run_pk: int) -> _Session:
     try:
         return _sessions[run_pk]

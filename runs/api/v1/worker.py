@@ -17,7 +17,8 @@ from runs import log_context, storage
 from runs.actions import tokens
 from runs.api import transfers
 from runs.errors import NotFound
-from runs.models import Run
+from runs.models import Artifact, Run, StepRun
+from runs.pipelines import data
 
 # What a request may carry is held in memory.
 _PART_BYTES = 4 * 2**20
@@ -100,6 +101,22 @@ def read_snapshot(request: HttpRequest) -> HttpResponseBase:
         name=f"{run.run_id}.zip",
         etag=f'"{run.snapshot.digest}"',
     )
+
+
+@router.get("/worker/inputs/{source_pk}/{path:path}", include_in_schema=False)
+def read_input(request: HttpRequest, source_pk: int, path: str) -> HttpResponseBase:
+    """Read a file that another step left for the attempt's step, whole or a range of it."""
+    storage.check_path(path)
+    step = StepRun.objects.filter(run=_writer(request).run).first()
+    artifact = Artifact.objects.filter(run=source_pk, path=path).first()
+    if step is None or artifact is None or not data.may_read(step, run_pk=source_pk, path=path):
+        raise NotFound(f"There is no input {path!r}.")
+    try:
+        handle = storage.open_artifact(source_pk, path)
+    except FileNotFoundError:
+        raise NotFound(f"There is no input {path!r}.") from None
+
+    return transfers.send_file(request, handle, name=path.rpartition("/")[2], etag=f'"{artifact.digest}"')
 
 
 def _take_part(request: HttpRequest, path: str, offset: int, *, is_last: bool) -> Any:
