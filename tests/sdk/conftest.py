@@ -16,6 +16,7 @@ from django.utils import timezone
 from runs.actions import cancellation, tokens
 from runs.models import Attempt, Run
 from tests import factories
+from tests.sdk.shell import start
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "sdk"))
@@ -143,6 +144,19 @@ def run(experiment):
 def row() -> Callable[..., Run]:
     """The row of a run that the SDK holds."""
     return lambda run: Run.objects.get(run_id=run.id)
+
+
+@pytest.fixture
+def studio(signed_in, folder) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs `studio ...` and returns what it said."""
+
+    def execute(*arguments: str, code: int = 0, **options) -> subprocess.CompletedProcess:
+        process = start([str(each) for each in arguments], **options)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == code, out + err
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    return execute
 
 
 @pytest.fixture

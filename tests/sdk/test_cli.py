@@ -1,7 +1,6 @@
 """The command line, run as a program against the live server."""
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -17,6 +16,7 @@ import pytest
 from runs.models import Run as Row
 from studio_sdk.core import Experiment, RunConfiguration
 from tests import factories
+from tests.sdk.shell import start
 
 SEED = Path(__file__).parent / "seed"
 SDK = Path(__file__).resolve().parents[2] / "sdk"
@@ -30,27 +30,6 @@ LINES = [
 pytestmark = pytest.mark.process
 
 Studio = Callable[..., subprocess.CompletedProcess]
-
-
-def start(arguments: list[str], **options) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": str(SDK), "COLUMNS": "200", "TERM": "dumb"}
-    command = [sys.executable, "-m", "studio_sdk.cli", *arguments]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
-
-
-@pytest.fixture
-def studio(signed_in, folder) -> Studio:
-    """Runs `studio ...` and returns what it said."""
-
-    def execute(*arguments: str, code: int = 0, **options) -> subprocess.CompletedProcess:
-        process = start([str(each) for each in arguments], **options)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == code, out + err
-        return subprocess.CompletedProcess(arguments, code, out, err)
-
-    return execute
 
 
 def test_every_line_of_the_article_runs(studio, experiment, folder, worker):
