@@ -15,12 +15,13 @@ from django.conf import settings
 from runs import storage
 from runs.actions import git, ignores, sources
 from runs.actions.sources import BadSnapshot, Source
-from runs.errors import NotFound
+from runs.errors import Conflict, NotFound
 from runs.models import Snapshot, Workspace
 
 __all__ = [
     "BadSnapshot",
     "Member",
+    "SnapshotGone",
     "extract",
     "git_properties",
     "list_members",
@@ -35,6 +36,12 @@ _CHUNK_BYTES = 1 << 20
 _DATE = (1980, 1, 1, 0, 0, 0)
 _FILE, _PROGRAM = 0o100644, 0o100755
 _LONGEST_IGNORE_FILE_BYTES = 1 << 20
+
+
+class SnapshotGone(Conflict):
+    """The stored files of this snapshot are gone: submit them anew."""
+
+    code = "snapshot_gone"
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,9 @@ def git_properties(source: BinaryIO) -> dict[str, str]:
 
 
 def list_members(snapshot: Snapshot) -> list[Member]:
-    """Return the files of `snapshot`, sorted by path."""
+    """Return the files of `snapshot`, sorted by path. Raises SnapshotGone."""
+    if not storage.has_snapshot(snapshot.digest):
+        raise SnapshotGone(field="snapshot")
     with storage.open_snapshot(snapshot.digest) as handle, zipfile.ZipFile(handle) as opened:
         return [Member(info.filename, info.file_size) for info in opened.infolist()]
 

@@ -11,13 +11,13 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from runs import dispatch, lifecycle, limits
-from runs.actions import checks, insertion, pipeline_submission, script_run_config, snapshots, unmet
+from runs.actions import checks, insertion, pipeline_submission, resubmission, script_run_config, snapshots, unmet
 from runs.actions.insertion import IdempotencyConflict as IdempotencyConflict
 from runs.actions.insertion import ParentIsCanceled as ParentIsCanceled
 from runs.actions.insertion import RunIdTaken as RunIdTaken
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
-from runs.models import Experiment, Param, Property, Run, RunType, Snapshot, Tag
+from runs.models import Experiment, Run, RunType, Snapshot
 from runs.status import RunStatus
 
 _CHILD_FIELDS = {"run_id", "display_name", "description", "tags", "properties"}
@@ -105,37 +105,15 @@ def submit_script(
 def resubmit(*, run: Run, by: User, at: datetime, idempotency_key: str = "", actor: str = "") -> Run:
     """Put the same code with the same configuration, tags, properties and params in line again, as a new run.
 
-    It is nobody's child. Raises DrivenByItsClient for a run that has nothing to execute.
+    It is nobody's child. Raises DrivenByItsClient for a run that has nothing to execute, and SnapshotGone.
     """
     if run.run_type == RunType.PIPELINE:
         return pipeline_submission.resubmit(run=run, by=by, at=at, idempotency_key=idempotency_key, actor=actor)
     if run.run_type not in (RunType.SCRIPT, RunType.STEP) or run.compute_target is None:
         raise DrivenByItsClient
-    config = ScriptRunConfig(
-        script=run.script,
-        command=run.command,
-        arguments=run.arguments,
-        environment_variables=run.environment_variables,
-        requirements=run.requirements,
-        interpreter_path=run.interpreter_path,
-        compute_target=run.compute_target.name,
-        tags=dict(Tag.objects.filter(run=run).values_list("key", "value")),
-        properties=dict(Property.objects.filter(run=run).values_list("key", "value")),
-        params=dict(Param.objects.filter(run=run).values_list("name", "value")),
-        display_name=run.display_name,
-        description=run.description,
-        max_run_duration_seconds=run.max_run_duration_seconds,
-        memory_bytes=run.memory_bytes,
-        process_count=run.process_count,
-        cpu_seconds=run.cpu_seconds,
-        file_bytes=run.file_bytes,
-        priority=run.priority,
-        max_retries=run.max_retries,
-        retries_lost_workers=run.retries_lost_workers,
-    )
     return submit_script(
         experiment=run.experiment,
-        config=config,
+        config=resubmission.config_of(run),
         snapshot=run.snapshot,
         by=by,
         at=at,

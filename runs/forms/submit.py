@@ -197,7 +197,7 @@ class SubmitForm(forms.Form):
     def clean_environment_variables(self) -> dict[str, str]:
         """Return the variables by name."""
         variables = {}
-        for line in _lines(self.cleaned_data["environment_variables"]):
+        for line in lines(self.cleaned_data["environment_variables"]):
             name, equals, value = line.partition("=")
             if not equals or not name.strip():
                 raise forms.ValidationError(_("“%s” is not of the form NAME=value.") % line[:100])
@@ -207,7 +207,7 @@ class SubmitForm(forms.Form):
     def clean_tags(self) -> dict[str, str | None]:
         """Return the tags by key; a word alone has no value."""
         tags: dict[str, str | None] = {}
-        for line in _lines(self.cleaned_data["tags"]):
+        for line in lines(self.cleaned_data["tags"]):
             key, equals, value = line.partition("=")
             if not key.strip():
                 raise forms.ValidationError(_("“%s” has no key.") % line[:100])
@@ -215,5 +215,6 @@ class SubmitForm(forms.Form):
         return tags
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
+    """Return the lines of `text` that are not empty."""
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -33,7 +33,7 @@ def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
     events = list(RunEvent.objects.filter(run=run).select_related("by").order_by("id")[:_EVENTS])
     attempts = list(Attempt.objects.filter(run=run).select_related("compute_target").order_by("-number"))
     metrics = [(metric, shapes.latest(metric)) for metric in Metric.objects.filter(run=run).order_by("name")[:_METRICS]]
-    waiting = run_waiting.sentence(run, at=now)
+    waiting = run_waiting.explain(run, at=now)
     context = run_page.frame(request, run, tab="run_detail")
 
     version = live.version_of(

@@ -1,10 +1,8 @@
 """New run: a form whose errors stay beside their field, and the one click that runs an example."""
 
 import uuid
-import zipfile
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from django.core import signing
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,12 +14,10 @@ from runs.actions import examples, experiments, snapshots, submission
 from runs.errors import InvalidInput, RunsError
 from runs.forms.submit import SubmitForm
 from runs.models import Experiment, Run, Snapshot, Workspace
+from runs.views import run_resubmit, submit_files
 from runs.views.request import SignedInRequest
 
-_SALT = "runs.kept_upload"
 _LISTED_EXPERIMENTS = 200
-# Of several Python files, the first of these is what is meant.
-_LIKELY_SCRIPTS = ("main.py", "train.py", "run.py", "__main__.py")
 _REQUIREMENTS = "requirements.txt"
 # What few need, folded away.
 _LINE_FIELDS = ("priority", "not_before", "max_retries", "retries_lost_workers")
@@ -30,8 +26,10 @@ _LIMIT_FIELDS = ("memory_bytes", "process_count", "cpu_seconds", "file_bytes")
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def run_submit(request: SignedInRequest, workspace_name: str) -> HttpResponse:
-    """Show the form, or submit what it holds and go to the new run."""
+    """Show the form, or submit what it holds and go to the new run. With `from`, it is filled from that run."""
     workspace = permissions.get_workspace(request.user, workspace_name)
+    if source := request.POST.get("from") or request.GET.get("from"):
+        return run_resubmit.respond(request, workspace, source)
     if request.method != "POST":
         example = request.GET.get("example", "")
         form = SubmitForm(initial=_initial(request, workspace, example))
@@ -56,7 +54,7 @@ def _submit(request: SignedInRequest, workspace: Workspace, fields: dict[str, An
     at = timezone.now()
     paths = snapshots.paths(snapshot)
     config = submission.ScriptRunConfig(
-        script=fields["script"].strip() or _guessed_script(paths),
+        script=fields["script"].strip() or submit_files.guessed_script(paths),
         arguments=tuple(fields["arguments"]),
         environment_variables=fields["environment_variables"],
         requirements=_REQUIREMENTS if fields["requirements"] != "none" and _REQUIREMENTS in paths else None,
@@ -105,50 +103,20 @@ def _complete(sent: QueryDict) -> QueryDict:
 
 def _stored_upload(request: SignedInRequest, form: SubmitForm, workspace: Workspace) -> Snapshot | None:
     """Store the files that came, find those of the try before, or take the example's; else blame the field."""
-    files = request.FILES.getlist("upload")
     at = timezone.now()
     try:
-        named = [(file.name or "", cast(BinaryIO, file.file)) for file in files]
-        if len(named) == 1 and zipfile.is_zipfile(named[0][1]):
-            return snapshots.store_zip(workspace=workspace, source=named[0][1], at=at)
-        if named:
-            return snapshots.store_files(workspace=workspace, files=named, at=at)
+        if uploaded := submit_files.store(request, workspace, at=at):
+            return uploaded
         if form.data.get("example"):
             example = examples.get_example(form.data["example"])
             return snapshots.store_files(workspace=workspace, files=examples.open_files(example), at=at)
-        kept = _kept(form.data.get("kept_upload", ""), workspace)
-        if kept is not None:
+        if kept := submit_files.kept(form.data.get("kept_upload", ""), workspace):
             return kept
         raise InvalidInput(_("Choose the files to run, or an example."), field="upload")
     except RunsError as error:
         form.full_clean()
         _blame(form, error)
         return None
-
-
-def _kept(token: str, workspace: Workspace) -> Snapshot | None:
-    try:
-        pk = signing.loads(token, salt=_SALT) if token else None
-    except signing.BadSignature:
-        return None
-    return Snapshot.objects.filter(pk=pk, workspace=workspace).first() if pk else None
-
-
-def _guessed_script(paths: set[str]) -> str:
-    """Return the only Python file, or the one with a likely name. Raises InvalidInput if there is none."""
-    scripts = sorted(path for path in paths if path.endswith(".py"))
-    top = [path for path in scripts if "/" not in path]
-    likely = [name for name in _LIKELY_SCRIPTS if name in scripts]
-    for found in (scripts, top):
-        if len(found) == 1:
-            return found[0]
-    if likely:
-        return likely[0]
-    some = ", ".join(scripts[:5])
-    raise InvalidInput(
-        _("Which file is the script? The files hold %s.") % some if some else _("The files hold no Python script."),
-        field="script",
-    )
 
 
 def _blame(form: SubmitForm, error: RunsError) -> None:
@@ -175,7 +143,7 @@ def _page(
 ) -> HttpResponse:
     can_contribute = permissions.can_contribute(request.user, workspace)
     if snapshot is not None and not form.data.get("example"):
-        form.data = {**form.data, "kept_upload": signing.dumps(snapshot.pk, salt=_SALT)}
+        form.data = {**form.data, "kept_upload": submit_files.token_of(snapshot)}
     names = Experiment.objects.filter(workspace=workspace).active().order_by("-latest_submitted_at", "-id")
     context = {
         "nav": "new",
