@@ -20,5 +20,5 @@ run = Run.get_context()
 for each in scores:
     run.log_row("models", **each)
 run.log("best_f1", scores[0]["f1"])
-run.parent.tag("best_model", scores[0]["model"])
+run.tag("best_model", scores[0]["model"])
 print(f"The best of {len(scores)} is {scores[0]['model']} with f1 {scores[0]['f1']:.3f}", flush=True)

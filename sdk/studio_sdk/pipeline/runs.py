@@ -204,7 +204,8 @@ class PipelineRun(_OfPipeline):
             if said.get(step["run_id"]) == state or state == "NotStarted":
                 continue
             said[step["run_id"]] = state
-            lines.append(f"Step {_title(step)}: {state}" + (f" ({step['reason']})" if step.get("reason") else ""))
+            why = f" ({step['reason']})" if step["reason"] and step["status"] in ("Failed", "Canceled") else ""
+            lines.append(f"Step {_title(step)}: {state}{why}")
             if step["status"] == "Failed":
                 lines += self._step_run(step)._last_lines()
         return lines
