@@ -42,7 +42,7 @@ function gap(series) {
 // The first and the last point stand clear of the edges.
 function wide(low, high, chart) {
   if (low === null) return [0, 1];
-  const room = chart.kind === "bar" ? gap(chart.series) : chart.kind === "scatter" ? (high - low) * 0.04 : 0;
+  const room = chart.kind === "bar" ? gap(chart.series) * 0.6 : chart.kind === "scatter" ? (high - low) * 0.04 : 0;
   return high - low + room > 0 ? [low - room, high + room] : [low - 0.5, high + 0.5];
 }
 
@@ -60,7 +60,7 @@ export function options(host, chart, width, height) {
   const text = color(host, "--text-2");
   const line = color(host, "--line");
   const axis = { stroke: text, font: `12px ${style().getPropertyValue("--font")}`, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-  const bars = chart.kind === "bar" ? uPlot.paths.bars({ size: [0.85, 40] }) : undefined;
+  const bars = chart.kind === "bar" ? uPlot.paths.bars({ size: [0.75 / chart.series.length, 40] }) : undefined;
   const isBar = chart.kind === "bar";
   const isTime = chart.x.kind === "time";
   const readX = chart.x.kind === "seconds" ? (_, value) => (value === null ? "--" : seconds(value)) : (_, value) => short(isBar && value !== null ? Math.round(value) : value);
