@@ -229,7 +229,7 @@ class Checker:
             if is_excused:
                 self.notes["cancels that took longer than their budget, since a fault hit them or the database"] += 1
             else:
-                check(is_in_time, f"{run_id} took {seconds:.2f} s to stop, grace {grace}")
+                check(is_in_time, f"{run_id}, {request.from_status}, took {seconds:.2f} s to stop, grace {grace}")
 
     def _judge_metrics(self) -> None:
         stored: Counter[tuple[str, int, int]] = Counter()

@@ -198,6 +198,8 @@ def serve() -> None:
     from runs.execution import process, supervisor  # the point of this process is to have them loaded
 
     channel = socket.socket(fileno=os.dup(0))
+    # Made while kombu connects, it is not: for that time a default timeout holds in the whole worker.
+    channel.setblocking(True)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)

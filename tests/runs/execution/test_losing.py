@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.db import connection, transaction
 
-from runs.execution import host, outcome, shutdown
+from runs.execution import host, launcher, outcome, shutdown
 from runs.execution.outcome import Outcome
 from runs.models import Attempt, Run, Worker
 from runs.status import RunStatus
@@ -133,6 +134,22 @@ def test_the_end_of_a_worker_leaves_scripts_running_and_the_next_does_not_start_
     assert Worker.objects.get(pk=row.pk).stopped_at is not None
     site.cancel(run)  # without any worker
     assert site.wait_until_ended(run).status == "Canceled"
+
+
+def test_a_launcher_outlives_a_timeout_that_held_while_it_was_started(site, monkeypatch):
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    started = launcher._Launcher()
+    socket.setdefaulttimeout(5)  # as kombu does, for the whole process, while it connects
+    try:
+        started.warm_up()
+    finally:
+        socket.setdefaulttimeout(None)
+
+    time.sleep(0.2)
+
+    assert started._process.poll() is None
+    started.stop()
 
 
 def test_a_launcher_that_dies_is_replaced(site, worker):
