@@ -1,11 +1,18 @@
 """Pipelines as they are built in Python: what they say to the server, and what is refused before it is asked."""
 
-import pytest
+import runpy
+from pathlib import Path
 
+import pytest
+import yaml
+
+from studio_sdk import _alias
 from studio_sdk.core import Environment, RunConfiguration
 from studio_sdk.exceptions import NotAvailable, UserErrorException
 from studio_sdk.pipeline.core import Pipeline, PipelineData, PipelineParameter, StepSequence
 from studio_sdk.pipeline.steps import CommandStep, HyperDriveStep, PythonScriptStep
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "wine_pipeline"
 
 
 def document(*steps, **given):
@@ -122,6 +129,19 @@ def test_yaml_names_folders_from_where_it_lies(folder):
     pipeline.to_yaml("made/pipeline.yml")
 
     assert "source: ../code/a" in (folder / "made" / "pipeline.yml").read_text()
+
+
+def test_the_example_says_the_same_in_python_and_in_yaml():
+    _alias.install()
+    built = runpy.run_path(str(EXAMPLE / "pipeline.py"))
+
+    made = document(built["draw"], name="wine", default_source_directory=EXAMPLE)
+
+    written = yaml.safe_load((EXAMPLE / "pipeline.yml").read_text())
+    for name, step in made["steps"].items():
+        assert step.pop("source") == str(EXAMPLE / written["steps"][name].pop("source"))
+    assert made["steps"] == written["steps"]
+    assert made["parameters"] == written["parameters"]
 
 
 def test_data_without_a_writer_or_a_reader_is_refused():
