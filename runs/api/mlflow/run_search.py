@@ -180,9 +180,9 @@ def _stretches(found: RunQuerySet, orders: list[Order]) -> list[RunQuerySet]:
     if first.entity != "metric":
         return [_ordered(found, orders)]
     held = Metric.objects.filter(run=OuterRef("pk"), name=first.key)
-    of_metric = found.filter(metrics__name=first.key)
-    finite = of_metric.filter(metrics__latest_value__isnull=False)
-    value = F("metrics__latest_value")
+    of_metric = found.alias(first=FilteredRelation("metrics", condition=Q(metrics__name=first.key)))
+    finite = of_metric.filter(first__latest_value__isnull=False)
+    value = F("first__latest_value")
     finite = _ordered(finite, others, value.desc() if first.is_falling else value.asc())
 
     def odd(test: Q) -> RunQuerySet:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from runs.api.mlflow import errors, logged_models, shapes
 from runs.api.mlflow.calls import Call
@@ -101,10 +102,10 @@ def _filtered(found: QuerySet[Any], text: str, columns: Mapping[str, str]) -> Qu
                 found = found.filter(_test(columns[comparison.key], comparison))
             case "tag":
                 name = f"tag{number}"
-                found = found.alias(**{name: KeyTextTransform(comparison.key, "tags")}).filter(_test(name, comparison))
+                found = found.alias(**{name: _text_of("tags", comparison.key)}).filter(_test(name, comparison))
             case "parameter" if columns is _OF_MODELS:
                 name = f"param{number}"
-                found = found.alias(**{name: KeyTextTransform(comparison.key, "params")})
+                found = found.alias(**{name: _text_of("params", comparison.key)})
                 found = found.filter(_test(name, comparison))
             case "metric" if columns is _OF_MODELS:
                 measured = LoggedModelMetric.objects.filter(
@@ -116,6 +117,11 @@ def _filtered(found: QuerySet[Any], text: str, columns: Mapping[str, str]) -> Qu
                     f"Invalid attribute key '{comparison.key}' specified. Valid keys are '{sorted(columns)}'"
                 )
     return found
+
+
+def _text_of(column: str, key: str) -> Cast:
+    """Return the value of a key of a JSON column, as a text to compare."""
+    return Cast(KeyTextTransform(key, column), TextField())
 
 
 def _test(column: str, comparison: Comparison) -> Q:
