@@ -36,7 +36,7 @@ def of(query: str) -> list[Chip]:
         tree = grammar.parse(query)
     except search.QuerySyntaxError:
         return []
-    parts = list(tree.parts) if isinstance(tree, nodes.And) else [tree]
+    parts: list[Node] = list(tree.parts) if isinstance(tree, nodes.And) else [tree]
     return [Chip(nodes.to_text(part), _text(parts[:place] + parts[place + 1 :])) for place, part in enumerate(parts)]
 
 

@@ -135,14 +135,15 @@ def build(
 
 def of_page(page: paging.Page[Run], *, order: str, request: SignedInRequest) -> RunTable:
     """Return a table of runs that were found and paged elsewhere."""
-    shown = columns.parse(request.GET.get("columns") or ",".join(columns.DEFAULT))
+    shown = columns.parse(request.GET.get("columns", "") or ",".join(columns.DEFAULT))
     return _of(page, shown, request, {"query": "", "order": order})
 
 
 def chosen_columns(state: QueryDict, experiment: Experiment | None) -> list[Column]:
     """Return the columns that an address asks for, or else the usual ones."""
-    if state.get("columns"):
-        return columns.parse(state["columns"])
+    asked = state.get("columns", "")
+    if asked:
+        return columns.parse(asked)
     names = list(columns.DEFAULT)
     if experiment is None:
         names.insert(1, "experiment")

@@ -145,7 +145,7 @@ def _curves(
     numbers = [(run, metric) for run, metric in metrics if metric.kind == MetricKind.NUMBER]
     axis = Axis.STEP if spec.x == "step" else Axis.TIME
     read = curves.read([metric for _run, metric in numbers], window=Window(axis), points=_POINTS)
-    series = []
+    series: list[plot.Series] = []
     for run, metric in numbers:
         points = read[metric.pk].points
         begin = (run.started_at or run.created_at).timestamp() if spec.x == "relative" else 0.0

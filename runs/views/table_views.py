@@ -40,6 +40,7 @@ def of(experiment: Experiment, state: QueryDict, *, user: User) -> Views:
     shown = state.copy()
     for name in ("view", "v", "cursor", "open", "runs"):
         shown.pop(name, None)
+    default_id = default.view_id if default else None
     is_changed = current is not None and QueryDict(current.query) != shown
     return Views(
         [(view, address(experiment, view)) for view in found], current, default and default.view_id, is_changed
