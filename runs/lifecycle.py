@@ -221,6 +221,13 @@ def record_new(runs: Iterable[Run], *, by: User | None, actor: str = "") -> None
         _count(group[0], Counter(RunStatus(run.status) for run in group))
 
 
+def count_shown(runs: Iterable[Run], *, are_shown: bool) -> None:
+    """Count runs that left the trash, or no longer those that went there. Part of the transaction that moved them."""
+    for group in _by_count(runs).values():
+        counts = Counter(RunStatus(run.status) for run in group)
+        _count(group[0], {status: count if are_shown else -count for status, count in counts.items()})
+
+
 def _count(run: Run, changes: dict[RunStatus, int]) -> None:
     """Add `changes` to the counts of the run's experiment."""
     # Always in the same order, so that two transactions cannot wait for each other.

@@ -44,6 +44,7 @@ from runs.views import (
     theme,
     token_hand_over,
     token_list,
+    trash_list,
 )
 
 
@@ -118,9 +119,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("star-run/", runs_bulk.run_star, name="run_star"),
     path(_WORKSPACE + "archive-experiments/", experiment_list.experiments_archive, name="experiments_archive"),
     path(_WORKSPACE + "restore-experiments/", experiment_list.experiments_restore, name="experiments_restore"),
+    path(_WORKSPACE + "trash/", trash_list.trash_list, name="trash_list"),
+    path(_WORKSPACE + "trash/restore/", trash_list.trash_restore, name="trash_restore"),
+    path(_WORKSPACE + "trash/rules/", trash_list.retention_rules, name="retention_rules"),
     # Experiments. A tile comes last: its name is any word.
     path(_WORKSPACE + "experiments/", experiment_list.experiment_list, name="experiment_list"),
     path(_EXPERIMENT, experiment_detail.experiment_detail, name="experiment_detail"),
+    path(_EXPERIMENT + "delete/", trash_list.experiment_delete, name="experiment_delete"),
     path(_EXPERIMENT + "archive/", experiment_detail.experiment_archive, name="experiment_archive"),
     path(_EXPERIMENT + "restore/", experiment_detail.experiment_restore, name="experiment_restore"),
     path(_EXPERIMENT + "edit-table/", table_edit.columns_edit, name="experiment_columns"),
@@ -159,6 +164,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "status/", run_page.run_status, name="run_status"),
     path(_RUN + "cancel/", run_actions.run_cancel, name="run_cancel"),
     path(_RUN + "resubmit/", run_actions.run_resubmit, name="run_resubmit"),
+    path(_RUN + "delete/", trash_list.run_delete, name="run_delete"),
     path(_RUN + "tags/", run_actions.run_tags, name="run_tags"),
     path(_RUN + "describe/", run_actions.run_describe, name="run_describe"),
 ]

@@ -223,6 +223,8 @@ STUDIO_FINALIZE_SECONDS = env.number("STUDIO_FINALIZE_SECONDS", default=300)
 # Python environments made for runs with requirements: how long and how much of them to keep.
 STUDIO_ENVIRONMENTS_DAYS = env.number("STUDIO_ENVIRONMENTS_DAYS", default=30)
 STUDIO_ENVIRONMENTS_BYTES = env.integer("STUDIO_ENVIRONMENTS_BYTES", default=20 * 2**30)
+# How long what was deleted can be restored; `purge` then removes it for good.
+STUDIO_TRASH_DAYS = env.number("STUDIO_TRASH_DAYS", default=30)
 # Where attempts work, if not in STUDIO_HOME: a folder that the users of compute targets with `run_as` can reach.
 STUDIO_WORK_FOLDER = env.text("STUDIO_WORK_FOLDER")
 # A worker with less room than this on its disk starts nothing: runs stay queued, and their pages say why.

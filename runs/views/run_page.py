@@ -39,6 +39,7 @@ class Head:
     version: str
     cancel_refusal: str
     resubmit_refusal: str
+    delete_refusal: str
     is_stopping: bool
     resubmit_key: str
 
@@ -76,15 +77,18 @@ def frame(request: SignedInRequest, run: Run, *, tab: str) -> dict[str, Any]:
 
 def _head(run: Run, can_contribute: bool) -> Head:
     is_stopping = run.status == RunStatus.CANCEL_REQUESTED
-    cancel_refusal = resubmit_refusal = "" if can_contribute else _("This needs the role contributor.")
+    cancel_refusal = resubmit_refusal = delete_refusal = "" if can_contribute else _("This needs the role contributor.")
     if run.is_terminal:
         cancel_refusal = _("This run has ended: there is nothing to cancel.")
+    elif not delete_refusal:
+        delete_refusal = _("This run has not ended: cancel it first.")
     if run.run_type == RunType.INTERACTIVE:
         resubmit_refusal = _("Its own client drives this run: there is nothing to submit again.")
     return Head(
         version=live.version_of(run.status, run.status_at, run.display_name, run.reason, run.cancel_grace_seconds),
         cancel_refusal=cancel_refusal,
         resubmit_refusal=resubmit_refusal,
+        delete_refusal=delete_refusal,
         is_stopping=is_stopping,
         resubmit_key=uuid.uuid4().hex,
     )
