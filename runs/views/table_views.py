@@ -42,9 +42,7 @@ def of(experiment: Experiment, state: QueryDict, *, user: User) -> Views:
         shown.pop(name, None)
     default_id = default.view_id if default else None
     is_changed = current is not None and QueryDict(current.query) != shown
-    return Views(
-        [(view, address(experiment, view)) for view in found], current, default and default.view_id, is_changed
-    )
+    return Views([(view, address(experiment, view)) for view in found], current, default_id, is_changed)
 
 
 def address(experiment: Experiment, view: TableView) -> str:
