@@ -65,6 +65,7 @@ def run_outputs(request: SignedInRequest, run_id: str) -> HttpResponse:
         "file": file,
         "path": path,
         "download_url": _address("run_download", run, path=path),
+        "folder_zip_url": _address("run_zip", run, folder=path.rpartition("/")[0]) if "/" in path else "",
         "frame_url": _address("run_frame", run, path=path),
         "is_framed": request.GET.get("as") == "page",
     }
