@@ -6,7 +6,7 @@ from pathlib import Path
 from runs import storage
 from runs.errors import RunsError
 from runs.execution import host
-from runs.models import Artifact, Attempt, Run, StepRun
+from runs.models import Artifact, Attempt, Param, Run, StepRun
 from runs.pipelines import data
 from runs.pipelines.data import Source
 
@@ -20,6 +20,7 @@ class InputsMissing(RunsError):
 def prepare(*, run: Run, folder: Path, say: Callable[[str], None]) -> dict[str, str]:
     """Make the folders of a step's inputs and outputs, and fill the first; return the variables that name them.
 
+    Among them are the step's params, under the names that scripts written for Azure ML read.
     For a run that is no step there is nothing to do. Doing it again begins anew. Raises
     InputsMissing, or storage.Unreachable while bytes are still on their way.
     """
@@ -32,7 +33,8 @@ def prepare(*, run: Run, folder: Path, say: Callable[[str], None]) -> dict[str, 
     for source in data.sources(step):
         count, size = _fetch(run, source, folder)
         say(f"Fetched {source.folder}: {count} files, {size:,} bytes, from {source.run.run_id}.")
-    return variables
+    params = Param.objects.filter(run=run).values_list("name", "value")
+    return {f"AML_PARAMETER_{name}": value for name, value in params if "=" not in name} | variables
 
 
 def _fetch(run: Run, source: Source, folder: Path) -> tuple[int, int]:

@@ -33,10 +33,17 @@ def test_an_input_is_the_folder_that_the_other_step_left(run, tmp_path):
     assert (tmp_path / "inputs/i/deep/f.txt").read_text() == "hello"
     assert [path.name for path in (tmp_path / "inputs/i").rglob("*")] == ["deep", "f.txt"]
     assert variables == {
+        "AML_PARAMETER_step": "b",
         "STUDIO_INPUT_I": str(tmp_path / "inputs/i"),
         "STUDIO_OUTPUT_X": str(tmp_path / "outputs/x"),
     }
     assert said == [f"Fetched inputs/i: 1 files, 5 bytes, from {step(run, 'a').run_id}."]
+
+
+def test_params_are_there_under_the_names_of_azure_ml(experiment, owner, local, tmp_path):
+    run = submit(experiment, owner, {"a": {"params": {"alpha": 0.5, "not=a name": 1}}})
+
+    assert inputs.prepare(run=step(run, "a"), folder=tmp_path, say=print) == {"AML_PARAMETER_alpha": "0.5"}
 
 
 def test_a_deleted_file_is_told(run, tmp_path):
