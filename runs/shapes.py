@@ -268,6 +268,7 @@ def published_pipeline_document(pipeline: PublishedPipeline) -> Document:
         "published_from": pipeline.published_from.run_id if pipeline.published_from else None,
         "endpoint": absolute(f"/api/v1/published-pipelines/{pipeline.pipeline_id}/runs"),
         "endpoint_of_newest": absolute(by_name),
+        "url": absolute(pipeline.get_absolute_url()),
     }
 
 

@@ -38,6 +38,7 @@ class PublishedPipelineOut(Schema):
     published_from: str | None
     endpoint: str
     endpoint_of_newest: str
+    url: str
 
 
 class PublishedRunOut(RunOut):
