@@ -44,12 +44,13 @@ def settle(
         run = Run.objects.select_for_update(of=("self",)).get(pk=attempt.run_id)
         if run.attempt_number == attempt.number and run.status in CLAIMED:
             _move(run, attempt, outcome, at, actor)
+    # Before the hint, so that one hint serves what comes after a step as well.
+    if run.run_type == RunType.STEP and run.parent_id is not None and run.status in TERMINAL:
+        _advance(run.parent_id, at)
     dispatch.hint(
         compute_target_id=attempt.compute_target_id,
         compute_target_name=attempt.compute_target.name,
     )
-    if run.run_type == RunType.STEP and run.parent_id is not None and run.status in TERMINAL:
-        _advance(run.parent_id, at)
     return True
 
 
