@@ -1,11 +1,12 @@
 """Change many runs at once: those of a queryset, of which the ones that cannot be changed so are passed over."""
 
+import contextlib
 from datetime import datetime
 
 from django.contrib.auth.models import User
 
 from runs import limits
-from runs.actions import cancellation, tagging
+from runs.actions import archiving, cancellation, tagging, trash
 from runs.errors import InvalidInput
 from runs.models import Run
 from runs.models.run import RunQuerySet
@@ -36,6 +37,19 @@ def tag(*, runs: RunQuerySet, key: str, value: str | None) -> int:
     for run in Run.objects.filter(pk__in=found).only("pk", "workspace", "experiment"):
         tagging.set_tags(run=run, tags={key: value})
     return len(found)
+
+
+def delete(*, runs: RunQuerySet, at: datetime) -> int:
+    """Move those of `runs` that have ended to the trash, with what is below them; return how many runs that are.
+
+    One with a child that has not ended is passed over. Raises InvalidInput for too many.
+    """
+    ended = _few(runs.filter(status__in=TERMINAL), limits.BULK_SLOW_RUNS)
+    count = 0
+    for run in Run.objects.filter(pk__in=ended):
+        with contextlib.suppress(archiving.StillActive):
+            count += trash.trash_run(run=run, at=at)
+    return count
 
 
 def _few(runs: RunQuerySet, limit: int) -> list[int]:

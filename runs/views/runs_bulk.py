@@ -98,6 +98,9 @@ def _change(request: SignedInRequest, verb: str, runs: RunQuerySet, *, at: datet
     if verb == "archive":
         count = bulk.archive(runs=runs, at=at)
         return ngettext("Archived %d run.", "Archived %d runs.", count) % count
+    if verb == "delete":
+        count = bulk.delete(runs=runs, at=at)
+        return ngettext("Moved %d run to the trash.", "Moved %d runs to the trash.", count) % count
     if verb == "tag":
         key, value = request.POST.get("key", "").strip(), request.POST.get("value", "").strip()
         if not key:

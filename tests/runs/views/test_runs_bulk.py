@@ -52,6 +52,12 @@ def test_only_what_has_ended_is_archived(client_for, team_mate, runs, address):
     assert list(Run.objects.filter(archived_at__isnull=False)) == runs[:1]
 
 
+def test_only_what_has_ended_goes_to_the_trash(client_for, team_mate, runs, address):
+    client_for(team_mate).post(address, {"verb": "delete", "run": [run.run_id for run in runs]})
+
+    assert list(Run.objects.order_by("number")) == runs[1:]
+
+
 def test_too_many_at_once_are_refused_before_any_is_changed(client_for, team_mate, runs, address, monkeypatch):
     monkeypatch.setattr("runs.limits.BULK_SLOW_RUNS", 1)
 
