@@ -16,8 +16,8 @@ from runs import lifecycle, limits
 from runs.actions import checks
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
-from runs.models import ComputeTarget, Experiment, Param, Property, Run, Tag
-from runs.search import index
+from runs.models import ComputeTarget, Experiment, KeyKind, Param, Property, Run, Tag
+from runs.search import index, keys
 from runs.status import RunStatus
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
@@ -97,6 +97,14 @@ def insert(
         for name, value in on.params.items()
     )
     index.refresh(run_ids=[run.pk for run in runs])
+    keys.keep(
+        experiment.workspace_id,
+        {
+            KeyKind.TAG: {key for on in hung_on for key in on.tags},
+            KeyKind.PROPERTY: {key for on in hung_on for key in on.properties},
+            KeyKind.PARAM: {name for on in hung_on for name in on.params},
+        },
+    )
     latest = runs[-1]
     Experiment.objects.filter(pk=experiment.pk).update(
         latest_run_number=F("latest_run_number") + len(runs),

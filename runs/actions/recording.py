@@ -14,8 +14,9 @@ from django.db.models import Q
 from runs import limits, storage
 from runs.actions import checks, pyramid
 from runs.errors import Conflict, InvalidInput
-from runs.models import Artifact, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
+from runs.models import Artifact, KeyKind, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
+from runs.search import keys
 
 _STEP = 2**63 - 1
 # Numbers and texts may share a series: a loss that is "diverged" once is no reason to lose the rest.
@@ -115,6 +116,7 @@ def log_params(*, run: Run, params: Mapping[str, Any]) -> None:
             update_fields=["value", "number"],
         )
         checks.count(Param.objects.filter(run=run).count(), field="params", limit=limits.PARAMS_PER_RUN)
+        keys.keep(run.workspace_id, {KeyKind.PARAM: checked})
 
 
 def add_params(*, run: Run, params: Mapping[str, Any]) -> None:
@@ -135,6 +137,7 @@ def add_params(*, run: Run, params: Mapping[str, Any]) -> None:
         ]
         if fresh:
             Param.objects.bulk_create(fresh, ignore_conflicts=True)
+            keys.keep(run.workspace_id, {KeyKind.PARAM: checked})
             checks.count(Param.objects.filter(run=run).count(), field="params", limit=limits.PARAMS_PER_RUN)
 
 
@@ -237,6 +240,7 @@ def _series(run: Run, kinds: Mapping[str, str]) -> dict[str, Metric]:
         Metric.objects.bulk_create(
             [Metric(run=run, name=name, kind=kinds[name]) for name in missing], ignore_conflicts=True
         )
+        keys.keep(run.workspace_id, {KeyKind.METRIC: missing})
         series = {metric.name: metric for metric in held.all()}
     return series
 

@@ -8,8 +8,8 @@ from django.db import transaction
 from runs import limits
 from runs.actions import checks
 from runs.errors import Conflict
-from runs.models import Property, Run, Tag
-from runs.search import index
+from runs.models import KeyKind, Property, Run, Tag
+from runs.search import index, keys
 
 
 class PropertyIsWriteOnce(Conflict):
@@ -32,6 +32,7 @@ def set_tags(*, run: Run, tags: Mapping[str, Any]) -> None:
         )
         checks.count(Tag.objects.filter(run=run).count(), field="tags", limit=limits.TAGS_PER_RUN)
         index.refresh(run_ids=[run.pk])
+        keys.keep(run.workspace_id, {KeyKind.TAG: checked})
 
 
 def remove_tags(*, run: Run, keys: Iterable[str]) -> None:
@@ -62,3 +63,4 @@ def add_properties(*, run: Run, properties: Mapping[str, Any]) -> None:
                     field=f"properties.{key}",
                 )
         checks.count(len(held), field="properties", limit=limits.PROPERTIES_PER_RUN)
+        keys.keep(run.workspace_id, {KeyKind.PROPERTY: checked})

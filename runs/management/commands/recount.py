@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import BooleanField, Case, Count, Max, Value, When
 
 from runs.models import Experiment, Run, StatusCount
-from runs.search import index
+from runs.search import index, keys
 from runs.status import RunStatus
 
 
@@ -40,6 +40,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"{experiment.name}: {line}")
                     drifted += 1
         if options["search"] and not options["check"]:
+            keys.rebuild()
             self.stdout.write(f"Stored the search texts of {index.rebuild()} runs.")
         if drifted and options["check"]:
             self.stderr.write(f"{drifted} differences.")
