@@ -89,14 +89,14 @@ def test_from_a_file_and_from_python_the_results_are_equal_and_the_second_is_reu
 def test_a_failed_step_is_shown_with_its_log_and_the_run_can_be_resumed(files, workspace, worker, capsys):
     (files / "code" / "train.py").write_text("raise SystemExit('no data today')")
 
-    run = built(workspace).submit("numbers")
+    run = built(workspace).submit("numbers", pipeline_parameters={"powers": [1]})
     with pytest.raises(ActivityFailedException, match="train"):
         run.wait_for_completion(show_output=True)
     again = run.resume()
     again.wait_for_completion(show_output=False, raise_on_error=False)
 
     assert "no data today" in capsys.readouterr().out
-    assert [step.get_status() for step in run.get_steps()] == ["Finished", *["Failed"] * 3, "Canceled"]
+    assert [step.get_status() for step in run.get_steps()] == ["Finished", "Failed", "Canceled"]
     assert again.find_step_run("prepare")[0]._described()["reused_from"]
 
 
@@ -217,6 +217,7 @@ def test_errors_name_the_step_and_the_line(files, studio):
     assert studio("run", "submit-pipeline", "-y", "bad.yml", "-n", "numbers", code=1).stderr == said
 
 
+@pytest.mark.slow
 def test_the_verbs_of_the_command_line(files, studio, workspace):
     made = json.loads(studio("pipeline", "publish", "-y", "pipeline.yml", "-n", "nightly", "-v", "1.0").stdout)
     again = json.loads(studio("pipeline", "create", "-y", "pipeline.yml", "-n", "nightly").stdout)
