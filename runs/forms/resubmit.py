@@ -36,7 +36,8 @@ class ResubmitForm(SubmitForm):
         self.config = config
         requirements = self.fields["requirements"]
         if config.requirements and isinstance(requirements, forms.ChoiceField):
-            requirements.choices = [(SAME, _("As before: %s") % _listed(config.requirements)), *requirements.choices]
+            as_before = (SAME, _("As before: %s") % _listed(config.requirements))
+            requirements.choices = [as_before, *requirements.widget.choices]
         if not config.command:
             del self.fields["command"]
 

@@ -77,8 +77,9 @@ def _keys(word: str, workspace: Workspace) -> list[str]:
 
 
 def _parts(key: str) -> list[str]:
-    """Return the key in parts: dots within it need no quotation marks."""
-    return key.split(".") if all(key.split(".")) else [key]
+    """Return the key in parts: dots within it need no quotation marks, unless the end would mean a summary."""
+    parts = key.split(".")
+    return parts if all(parts) and parts[-1] not in ("latest", "last", "min", "max") else [key]
 
 
 def _tag_values(key: str, typed: str, workspace: Workspace) -> list[str]:
@@ -95,7 +96,7 @@ def _tag_values(key: str, typed: str, workspace: Workspace) -> list[str]:
         found = tags.filter(**place).values_list("value", "head").first()
         if found is None or not found[1].startswith(head):
             break
-        values.append(found[0])
+        values.append(found[0] or "")
         place = {"head__gt": found[1]}
     return [value for value in values if value.strip() and len(value) <= 100]
 

@@ -16,7 +16,7 @@ _HELD: dict[KeyKind, tuple[type[Model], str]] = {
 
 
 def keep(workspace_id: int, keys: Mapping[KeyKind, Iterable[str]]) -> None:
-    """Remember that runs of the workspace have `keys`: nearly always one read. Part of the transaction that wrote them."""
+    """Remember that runs of the workspace have `keys`: nearly always one read. In the transaction that wrote them."""
     wanted = {(kind.value, key) for kind, some in keys.items() for key in some}
     if not wanted:
         return

@@ -1,0 +1,54 @@
+"""The search bar completes what one types by the keyboard alone, and the trash fits and can be read by everybody."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from runs.actions import retention, tagging, trash
+from runs.status import RunStatus
+from tests import factories
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def runs(experiment, owner, workspace, noon):
+    made = [factories.run(experiment, by=owner, status=RunStatus.COMPLETED) for _ in range(4)]
+    tagging.set_tags(run=made[0], tags={"quality": "great run"})
+    trash.trash_run(run=made[2], at=noon)
+    retention.add_rule(workspace=workspace, query="status:failed", after_days=30, by=owner, at=noon)
+    return made
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_one_searches_by_keyboard_and_finds_the_trash(
+    page_for, shoot, owner, workspace, experiment, runs, color_scheme
+):
+    page = page_for(owner, color_scheme=color_scheme, viewport={"width": 1280, "height": 900})
+    page.goto(experiment.get_absolute_url() + "?columns=number")
+    field = page.locator("#q")
+    options = page.get_by_role("option")
+
+    field.press_sequentially("tags.qu")
+    expect(page.locator("#q-options")).to_have_text("tags.quality:")
+    field.press("ArrowDown")
+    shoot(page, f"search-{color_scheme}")
+    violations = [found["id"] for found in Axe().run(page).response["violations"]]
+    field.press("Enter")
+    field.press_sequentially("g")
+    expect(page.locator("#q-options")).to_have_text('tags.quality:"great run"')
+    field.press("ArrowDown")
+    field.press("Enter")
+    expect(field).to_have_value('tags.quality:"great run"')
+    expect(page.locator("#q-options")).to_be_hidden()
+    expect(page.locator("#run-table tbody tr")).to_have_count(1)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(reverse("trash_list", args=[workspace.name]) + "?rule=1")
+        shoot(page, f"trash-{color_scheme}-{width}")
+        violations += [found["id"] for found in Axe().run(page).response["violations"]]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    assert violations == []
+    assert options.count() == 0
