@@ -68,7 +68,7 @@ def run_monitoring(request: SignedInRequest, run_id: str) -> HttpResponse:
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 9 else next(iter(attempts), None)
     if wanted and number not in attempts:
         raise Http404
-    attempt = Attempt.objects.filter(run=run, number=number).select_related("python_environment").first()
+    attempt = Attempt.objects.filter(run=run, number=number or 0).select_related("python_environment").first()
     metrics = SystemMetrics.objects.filter(attempt=attempt).first() if attempt else None
 
     version = live.version_of(metrics and metrics.updated_at, number, len(attempts), run.is_terminal)

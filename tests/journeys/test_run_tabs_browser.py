@@ -146,7 +146,7 @@ def test_metrics_without_scripts_are_chosen_by_a_form(page_for, team_mate, run):
     page.locator(".metric-show").click()
 
     assert "together=1" in page.url
-    assert page.locator("#together svg path.line").count() == 2
+    assert page.locator("#together svg path.line").count() == 3
     assert page.locator("#metric-x").input_value() == "relative"
 
 
