@@ -23,9 +23,9 @@ _NAME_LETTERS = 30
 
 def critical(parents: Mapping[str, Collection[str]], states: Mapping[str, StepState], *, at: datetime) -> list[str]:
     """Return the steps, one after the other, whose time is the pipeline's."""
-    known = {name: [each for each in before if each in states] for name, before in parents.items() if name in states}
-    started = {name: states[name].seconds(at) for name in known}
-    return graph.critical_path(known, started) if any(started.values()) else []
+    seconds = {name: state.seconds(at) for name, state in states.items() if any(row.started_at for row in state.rows)}
+    known = {name: [each for each in parents[name] if each in seconds] for name in seconds}
+    return graph.critical_path(known, seconds) if any(seconds.values()) else []
 
 
 def draw(

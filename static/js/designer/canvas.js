@@ -39,7 +39,7 @@ export function createCanvas(root, store, words) {
   function drawNode(name, step) {
     const faults = store.problems.filter((problem) => problem.step === name);
     const what = step.script || names(step.command).join(" ");
-    const key = JSON.stringify([inputs(step), names(step.outputs), what, Boolean(step.for_each), faults]);
+    const key = JSON.stringify([inputs(step), names(step.outputs)]);
     let node = nodes.get(name);
     if (!node) {
       node = document.getElementById("node-template").content.firstElementChild.cloneNode(true);
@@ -47,14 +47,15 @@ export function createCanvas(root, store, words) {
       world.append(node);
       nodes.set(name, node);
     }
+    node.setAttribute("aria-label", [name, what, ...faults.map((fault) => fault.message)].join(": "));
+    node.querySelector(".node-name").textContent = name;
+    node.querySelector(".node-note").textContent = (step.for_each ? `${words.each} · ` : "") + what;
+    node.querySelector(".node-fault").hidden = !faults.length;
+    node.title = faults.map((fault) => fault.message).join("\n");
+    // Ports stay the same elements while they can: one of them may have the focus.
     if (node.dataset.key !== key) {
       node.dataset.key = key;
-      node.setAttribute("aria-label", [name, what, ...faults.map((fault) => fault.message)].join(": "));
-      node.querySelector(".node-name").textContent = name;
-      node.querySelector(".node-note").textContent = (step.for_each ? `${words.each} · ` : "") + what;
-      node.querySelector(".node-fault").hidden = !faults.length;
-      node.title = faults.map((fault) => fault.message).join("\n");
-      node.querySelectorAll(".port").forEach((port) => port.remove());
+      node.querySelectorAll(".port").forEach((old) => old.remove());
       for (const input of inputs(step)) node.append(port("in", input, inputX(step, input), words.input));
       for (const output of names(step.outputs)) node.append(port("out", output, outputX(step, output), words.output));
       node.append(port("out", "", WIDTH - ORDER_X, words.order));

@@ -1,0 +1,202 @@
+"""The Designer in a real browser: a pipeline drawn by mouse and by keys, run by its dialog, and edited without scripts."""
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from runs.models import PipelineDraft, Run, RunType, StepRun
+from runs.status import RunStatus
+from tests import factories
+from tests.runs.views import test_run_graph
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, settings):
+    settings.STUDIO_HOME = tmp_path
+
+
+@pytest.fixture
+def draft(workspace, team_mate, local):
+    return factories.pipeline_draft(workspace, by=team_mate)
+
+
+def picture(page, name):
+    """Keep a picture where STUDIO_TESTS_PICTURES says, if it does."""
+    if folder := os.environ.get("STUDIO_TESTS_PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def node(page, name):
+    return page.locator(f'.node[data-step="{name}"]')
+
+
+def field(page, pane, label):
+    return page.locator(f"#{pane}-pane").get_by_label(label, exact=True)
+
+
+def drag(page, source, target):
+    start, end = source.bounding_box(), target.bounding_box()
+    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=6)
+    page.mouse.up()
+
+
+def saved(page):
+    expect(page.locator("#draft-status")).to_have_text("Draft saved")
+    return PipelineDraft.objects.get().document
+
+
+def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, local):
+    page = page_for(team_mate)
+    page.goto(reverse("pipeline_draft_list", args=[workspace.name]))
+    page.get_by_role("button", name="New pipeline").first.click()
+
+    # By mouse: two steps of the palette, the second found by a search, tied by dragging.
+    page.get_by_label("Search steps").fill("hello")
+    page.get_by_role("button", name="hello.py").click()
+    field(page, "step", "Name").fill("prepare")
+    field(page, "step", "Outputs").fill("table")
+    field(page, "step", "Outputs").press("Tab")
+    page.get_by_role("button", name="hello.py").click()
+    drag(page, node(page, "prepare").get_by_role("button", name="Output: table"), node(page, "hello"))
+    expect(page.locator(".wire")).to_have_count(1)
+
+    # By keys: a third one, with Enter on the order's port and Enter on the step.
+    page.get_by_label("Search steps").fill("empty")
+    page.get_by_role("button", name="Empty step").press("Enter")
+    node(page, "hello").get_by_role("button", name="Runs before").press("Enter")
+    node(page, "step").press("Enter")
+    expect(page.locator(".wire")).to_have_count(2)
+    node(page, "step").press("Control+z")
+    expect(page.locator(".wire")).to_have_count(1)
+    node(page, "step").press("Control+y")
+    page.get_by_role("button", name="Tidy up").click()
+    picture(page, "designer-drawn")
+
+    # The default compute target, in the settings of the pipeline.
+    page.locator(".canvas").press("Escape")
+    field(page, "pipeline", "Default compute target").select_option("local")
+    field(page, "pipeline", "Parameters").fill("seed: integer = 7")
+    field(page, "pipeline", "Parameters").press("Tab")
+    page.get_by_role("link", name="Run", exact=True).click()
+    page.get_by_label("New experiment").fill("penguins")
+    page.get_by_label("seed").fill("8")
+    picture(page, "designer-dialog")
+    page.locator("#run-dialog").get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_url("**/graph/")
+
+    run = Run.objects.get(run_type=RunType.PIPELINE)
+    assert run.pipeline.parameters == {"seed": 8}
+    assert run.pipeline.definition["steps"]["hello"]["inputs"] == {"table": "${{ steps.prepare.outputs.table }}"}
+    assert run.pipeline.definition["steps"]["step"]["depends_on"] == ["hello"]
+    page.get_by_role("link", name="prepare: Queued").click()
+    expect(page.locator("#step-title")).to_have_text("prepare")
+    Run.objects.filter(step__name="prepare").update(status=RunStatus.FAILED, ended_at=run.created_at)
+    expect(page.get_by_role("link", name="prepare: Failed")).to_be_visible()
+    picture(page, "graph-panel")
+
+
+def test_what_is_wrong_is_said_at_the_step_and_two_tabs_lose_nothing(page_for, team_mate, draft):
+    page, other = page_for(team_mate), page_for(team_mate)
+    page.goto(draft.get_absolute_url())
+    other.goto(draft.get_absolute_url())
+
+    node(page, "train").click()
+    field(page, "step", "Compute target").wait_for()
+    field(page, "step", "Inputs").fill("table = prepare.tabel")
+    field(page, "step", "Inputs").press("Tab")
+    expect(node(page, "train").locator(".node-fault")).to_be_visible()
+    expect(page.locator("#step-pane .fault")).to_contain_text("did you mean 'table'?")
+    node(other, "train").click()
+    field(other, "step", "Retries").evaluate("field => field.closest('details').open = true")
+    field(other, "step", "Retries").fill("3")
+    field(other, "step", "Retries").press("Tab")
+
+    expect(other.locator("#draft-conflict")).to_be_visible()
+    assert "retries" not in saved(page)["steps"]["train"]
+
+
+def test_yaml_and_canvas_change_each_other(page_for, team_mate, draft):
+    page = page_for(team_mate)
+    page.goto(draft.get_absolute_url())
+
+    page.get_by_role("button", name="YAML").click()
+    text = page.get_by_label("The pipeline as YAML")
+    text.fill(text.input_value() + "  report:\n    command: [echo, done]\n    depends_on: [train]\n")
+    page.get_by_role("button", name="Apply to the canvas").click()
+    expect(node(page, "report")).to_be_visible()
+    node(page, "report").click()
+    node(page, "report").press("Delete")
+    expect(node(page, "report")).to_have_count(0)
+
+    expect(text).not_to_have_value("report")
+    page.wait_for_timeout(700)
+    assert list(saved(page)["steps"]) == ["prepare", "train"]
+
+
+def test_without_scripts_a_draft_is_a_form(page_for, team_mate, workspace, draft):
+    page = page_for(team_mate, java_script_enabled=False)
+    page.goto(draft.get_absolute_url())
+    assert page.locator(".graph-node").count() == 2
+
+    page.get_by_role("link", name="Form", exact=True).click()
+    page.locator("#id_step-0-name").fill("fetch")
+    page.get_by_label("Add a step").select_option("empty")
+    page.get_by_role("button", name="Add", exact=True).click()
+    document = PipelineDraft.objects.get().document
+    assert list(document["steps"]) == ["fetch", "train", "step"]
+    assert document["steps"]["train"]["inputs"] == {"table": "${{ steps.fetch.outputs.table }}"}
+
+    page.get_by_role("link", name="Run", exact=True).click()
+    page.get_by_label("New experiment").fill("penguins")
+    page.get_by_role("button", name="Run", exact=True).click()
+    assert page.locator(".graph-node").count() == 3
+    assert StepRun.objects.count() == 3
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_the_pages_are_accessible_and_fit(page_for, team_mate, workspace, draft, experiment, color_scheme, width):
+    run = test_run_graph.pipeline_run(experiment, team_mate, test_run_graph.DEFINITION)
+    test_run_graph.step(run, "prepare", RunStatus.COMPLETED, ended_at=factories.NOON, started_at=factories.NOON)
+    test_run_graph.step(run, "train", RunStatus.RUNNING, item={"model": "ridge"}, started_at=factories.NOON)
+    test_run_graph.step(run, "report", RunStatus.NOT_STARTED)
+    published = factories.published_pipeline(workspace, by=team_mate)
+    factories.schedule(published, by=team_mate)
+    page = page_for(team_mate, color_scheme=color_scheme, viewport={"width": width, "height": 860})
+    graph = reverse("run_graph", args=[run.run_id])
+    addresses = {
+        "canvas": draft.get_absolute_url(),
+        "form": reverse("pipeline_draft_form", args=[workspace.name, draft.draft_id]),
+        "yaml": reverse("pipeline_draft_yaml", args=[workspace.name, draft.draft_id]),
+        "setup": reverse("pipeline_draft_run", args=[workspace.name, draft.draft_id]),
+        "graph": f"{graph}?step=train",
+        "gantt": f"{graph}?view=gantt",
+        "runs": reverse("pipeline_run_list", args=[workspace.name]),
+        "drafts": reverse("pipeline_draft_list", args=[workspace.name]),
+        "publish": reverse("pipeline_run_publish", args=[run.run_id]),
+        "published": reverse("published_pipeline_list", args=[workspace.name]),
+        "one": published.get_absolute_url(),
+    }
+    violations, wide = [], []
+
+    for name, where in addresses.items():
+        page.goto(where)
+        picture(page, f"pipeline-{name}-{color_scheme}-{width}")
+        violations += [
+            (name, found["id"], node["html"][:200])
+            for found in Axe().run(page).response["violations"]
+            for node in found["nodes"]
+        ]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(name)
+
+    assert violations == []
+    assert wide == []
