@@ -15,6 +15,7 @@ from runs.models import (
     Experiment,
     Membership,
     PipelineDraft,
+    PipelineRun,
     PublishedPipeline,
     Role,
     Run,
@@ -22,6 +23,7 @@ from runs.models import (
     Schedule,
     Snapshot,
     StatusCount,
+    StepRun,
     Worker,
     Workspace,
 )
@@ -182,3 +184,17 @@ def pipeline_draft(workspace: Workspace, *, by: User, at: datetime = NOON, **fie
 def draft_run(run: Run, *, draft: PipelineDraft | None = None, **fields: Any) -> DraftRun:
     """What `run` remembers of its draft."""
     return DraftRun.objects.create(run=run, draft=draft, **fields)
+
+
+def pipeline_run(run: Run, **fields: Any) -> PipelineRun:
+    """What makes `run` the run of a pipeline with one step, `a`."""
+    defaults: dict[str, Any] = {
+        "definition": {"name": "p", "steps": {"a": {"command": ["true"]}}},
+        "parameters": {},
+    }
+    return PipelineRun.objects.create(run=run, **{**defaults, **fields})
+
+
+def step_run(run: Run, pipeline: PipelineRun, name: str = "a", **fields: Any) -> StepRun:
+    """What makes `run` a step of `pipeline`."""
+    return StepRun.objects.create(run=run, pipeline_run=pipeline, name=name, **fields)
