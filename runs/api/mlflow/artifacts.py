@@ -110,7 +110,8 @@ def list_folder(run: Run, path: str) -> list[Answer]:
         if rest:
             found[first] = {"path": prefix + first, "is_dir": True}
         else:
-            found[first] = {"path": prefix + first, "is_dir": False, "file_size": size}
+            # Like every number that is zero, the size of an empty file goes without saying.
+            found[first] = {"path": prefix + first, "is_dir": False, **({"file_size": size} if size else {})}
     return [found[name] for name in sorted(found)]
 
 

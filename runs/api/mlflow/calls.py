@@ -1,6 +1,6 @@
 """One request: who asks, in which workspace, with which fields; and every answer in MLflow's form.
 
-Plain views and no NinjaAPI, see docs/adr/0010: each address exists four times, the
+Plain views and no NinjaAPI: each address exists four times, the
 messages are MLflow's, and a batch of a thousand points is read by the loop that stores it.
 """
 

@@ -1,0 +1,177 @@
+"""What a user of MLflow does, with the unmodified client. Prints what the server answered, as JSON; no test itself."""
+
+import json
+import os
+import pathlib
+import sys
+
+import mlflow
+import pandas
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+
+FILTERS = [
+    "metrics.m = 4",
+    "metrics.m != 4",
+    "metrics.m > 3",
+    "metrics.m >= 4",
+    "metrics.m < 4",
+    "metrics.m <= 4",
+    "metrics.nan != 1",
+    "metrics.`sys/x y` > 0",
+    "params.lr = '0.1'",
+    "params.lr != '0.1'",
+    "params.lr LIKE '0.%'",
+    "params.opt LIKE 'a%'",
+    "params.opt ILIKE 'a%'",
+    "params.opt IS NULL",
+    "params.opt IS NOT NULL",
+    "tags.team = 'red'",
+    'tags.team != "red"',
+    "tags.team IS NULL",
+    "tags.mlflow.runName = 'first'",
+    "attributes.run_name LIKE 'f%'",
+    "attributes.status = 'FINISHED'",
+    "status != 'FAILED'",
+    "start_time > 0",
+    "end_time >= 1",
+    "run_id NOT IN ('none')",
+    "dataset.name = 'iris'",
+    "dataset.context IN ('training')",
+    "metrics.m > 3 and params.lr = '0.1' AND tags.team = 'red'",
+]
+ORDERS = [[], ["metrics.m"], ["metrics.m DESC"], ["params.lr"], ["tags.team DESC"], ["run_name"], ["start_time ASC"]]
+BAD = ["metrics.m ! 3", "foo.bar = 1", "params.lr = 0.1", "metrics.m > 1 OR metrics.m < 0"]
+
+
+def refused(call):
+    """Return how the server refuses a call."""
+    try:
+        call()
+    except mlflow.exceptions.MlflowException as error:
+        return error.error_code
+    return "taken"
+
+
+def files(client, run_id, path=None):
+    """Return all files below a folder with their sizes."""
+    found = []
+    for file in client.list_artifacts(run_id, path):
+        found += files(client, run_id, file.path) if file.is_dir else [[file.path, file.file_size]]
+    return sorted(found)
+
+
+def first_run(client, folder):
+    """Log everything to one run, and a nested one."""
+    with mlflow.start_run(run_name="first") as run:
+        mlflow.log_params({"lr": 0.1, "opt": "adam"})
+        for step in range(5):
+            mlflow.log_metric("m", step, step=step)
+        mlflow.log_metrics({"nan": float("nan"), "inf": float("inf"), "sys/x y": 1.0})
+        mlflow.set_tags({"team": "red", "mlflow.note.content": "a *note*"})
+        frame = pandas.DataFrame({"a": [1.0, 2.0]})
+        mlflow.log_input(mlflow.data.from_pandas(frame, name="iris"), context="training")
+        mlflow.log_text("hello", "dir/ä b.txt")
+        mlflow.log_dict({"a": 1}, "d.json")
+        mlflow.log_text("", "empty.txt")
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "x.bin").write_bytes(b"x" * 300_000)
+        mlflow.log_artifacts(str(folder), "many")
+        with mlflow.start_run(run_name="nested", nested=True):
+            mlflow.log_metric("m", 9)
+    return run.info.run_id
+
+
+def document(client, run_id):
+    """Return a run without its ids and times."""
+    run = client.get_run(run_id)
+    history = client.get_metric_history(run_id, "m")
+    return {
+        "status": run.info.status,
+        "name": run.info.run_name,
+        "stage": run.info.lifecycle_stage,
+        "has_end": bool(run.info.end_time),
+        "metrics": {key: repr(value) for key, value in sorted(run.data.metrics.items())},
+        "history": [[point.step, point.value] for point in history],
+        "params": dict(sorted(run.data.params.items())),
+        "tags": {
+            key: value
+            for key, value in sorted(run.data.tags.items())
+            if key not in ("mlflow.parentRunId", "mlflow.log-model.history", "mlflow.autologging")
+        },
+        "datasets": [
+            [one.dataset.name, one.dataset.digest, one.dataset.source_type, one.dataset.schema, one.dataset.profile]
+            + [[tag.key, tag.value] for tag in one.tags]
+            for one in run.inputs.dataset_inputs
+        ],
+    }
+
+
+def main() -> None:
+    """Do it all once."""
+    client, folder = MlflowClient(), pathlib.Path(sys.argv[1])
+    answers = {}
+    experiment = mlflow.set_experiment("compat")
+    own = experiment.experiment_id
+    answers["again"] = mlflow.set_experiment("compat").experiment_id == own
+    client.set_experiment_tag(own, "k", "v")
+    answers["experiment"] = [client.get_experiment(own).name, client.get_experiment(own).tags]
+    answers["absent"] = client.get_experiment_by_name("no such") is None
+
+    run_id = first_run(client, folder)
+    answers["run"] = document(client, run_id)
+    answers["files"] = files(client, run_id)
+    copy = pathlib.Path(mlflow.artifacts.download_artifacts(run_id=run_id))
+    answers["copy"] = sorted([str(p.relative_to(copy)), p.stat().st_size] for p in copy.rglob("*") if p.is_file())
+
+    with mlflow.start_run(run_name="second", log_system_metrics=False) as second:
+        client.log_batch(
+            second.info.run_id,
+            metrics=[Metric("many", value, 1_700_000_000_000 + value, value) for value in range(1000)],
+            params=[Param("lr", "0.2"), Param("opt", "Adam")],
+            tags=[RunTag("team", "blue")],
+        )
+        answers["param"] = refused(lambda: client.log_param(second.info.run_id, "lr", "3"))
+    answers["many"] = [len(client.get_metric_history(second.info.run_id, "many")), second.info.run_name]
+    with mlflow.start_run(run_id=second.info.run_id):
+        mlflow.log_metric("m", 3)
+        answers["resumed"] = client.get_run(second.info.run_id).info.status
+    client.set_terminated(second.info.run_id, "FAILED")
+    answers["failed"] = client.get_run(second.info.run_id).info.status
+
+    def names(**query):
+        return [run.info.run_name for run in client.search_runs([own], **query)]
+
+    answers["filters"] = {text: sorted(names(filter_string=text)) for text in FILTERS}
+    answers["orders"] = {str(order): names(order_by=order) for order in ORDERS}
+    answers["refusals"] = [refused(lambda text=text: names(filter_string=text)) for text in BAD]
+    page = client.search_runs([own], max_results=2)
+    following = client.search_runs([own], max_results=2, page_token=page.token)
+    answers["pages"] = [run.info.run_name for run in [*page, *following]]
+    client.delete_run(second.info.run_id)
+    answers["deleted"] = [names(), refused(lambda: client.set_tag(second.info.run_id, "a", "1"))]
+    client.restore_run(second.info.run_id)
+
+    mlflow.autolog(silent=True)
+    with mlflow.start_run(run_name="auto") as auto:
+        Ridge().fit([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
+    answers["auto"] = document(client, auto.info.run_id)
+    answers["auto_files"] = [path for path, _ in files(client, auto.info.run_id)]
+    model = mlflow.sklearn.load_model(f"runs:/{auto.info.run_id}/model")
+    answers["model"] = round(float(model.predict([[2.0]])[0]), 6)
+    answers["models"] = [
+        [found.name, str(found.status), found.source_run_id == auto.info.run_id]
+        for found in mlflow.search_logged_models(experiment_ids=[own], output_format="list")
+    ]
+    with mlflow.start_run(run_name="grid") as grid:
+        GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2).fit([[1.0], [2.0], [3.0], [4.0]], [1.0, 2.0, 3.0, 4.0])
+    children = client.search_runs([own], f"tags.mlflow.parentRunId = '{grid.info.run_id}'")
+    answers["children"] = sorted(child.data.params["alpha"] for child in children)
+    print(json.dumps({"run_id": run_id, "grid": grid.info.run_id, "answers": answers}, default=str))  # noqa: T201
+
+
+if __name__ == "__main__":
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
+    main()
