@@ -1,13 +1,13 @@
 """The form of a run that is submitted again, changed: filled from that run, with what only such a form has."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from runs import shapes
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.forms.submit import SubmitForm, lines
 from runs.models import Run
@@ -31,9 +31,9 @@ class ResubmitForm(SubmitForm):
         help_text=gettext_lazy("Runs instead of a script. Empty it to run a script."),
     )
 
-    def __init__(self, *args: Any, config: ScriptRunConfig, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, config: ScriptRunConfig, masked: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.config = config
+        self.config, self.masked = config, masked
         requirements = self.fields["requirements"]
         if config.requirements and isinstance(requirements, forms.ChoiceField):
             as_before = (SAME, _("As before: %s") % _listed(config.requirements))
@@ -61,12 +61,11 @@ class ResubmitForm(SubmitForm):
     def clean_environment_variables(self) -> dict[str, str]:
         """Return the variables by name, masked ones with the values that they had."""
         before = self.config.environment_variables
-        masked = shapes.masked(before)
         given = super().clean_environment_variables()
-        return {name: before[name] if value == masked.get(name) else value for name, value in given.items()}
+        return {name: before[name] if value == self.masked.get(name) else value for name, value in given.items()}
 
 
-def initial_of(run: Run, config: ScriptRunConfig) -> dict[str, Any]:
+def initial_of(run: Run, config: ScriptRunConfig, masked: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form of `run`, which was submitted with `config`, holds at first."""
     return {
         "experiment": run.experiment.name,
@@ -75,7 +74,7 @@ def initial_of(run: Run, config: ScriptRunConfig) -> dict[str, Any]:
         "arguments": shlex.join(str(argument) for argument in config.arguments),
         "compute_target": config.compute_target,
         "requirements": SAME if config.requirements else "none",
-        "environment_variables": _pairs(shapes.masked(config.environment_variables)),
+        "environment_variables": _pairs(masked),
         "tags": _pairs(config.tags),
         "params": _pairs(config.params),
         "display_name": config.display_name,

@@ -34,13 +34,14 @@ def respond(request: SignedInRequest, workspace: Workspace, run_id: str) -> Http
     if source.run_type not in (RunType.SCRIPT, RunType.STEP):
         raise submission.DrivenByItsClient
     config = resubmission.config_of(source)
+    masked = shapes.masked(config.environment_variables)
     if request.method != "POST":
-        initial = initial_of(source, config) | {"idempotency_key": uuid.uuid4().hex}
-        return _page(request, source, ResubmitForm(initial=initial, config=config), source.snapshot, [])
+        initial = initial_of(source, config, masked) | {"idempotency_key": uuid.uuid4().hex}
+        return _page(request, source, ResubmitForm(initial=initial, config=config, masked=masked), source.snapshot, [])
 
     permissions.check_can_contribute(request.user, workspace)
 
-    form = ResubmitForm(request.POST, request.FILES, config=config)
+    form = ResubmitForm(request.POST, request.FILES, config=config, masked=masked)
     snapshot, differences = source.snapshot, list[Difference]()
     is_review = "review" in request.POST or live.is_partial(request)
     try:
