@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from runs.admin.base import ReadOnlyAdmin
-from runs.models import PublishedPipeline, Schedule, ScheduleTick
+from runs.models import PipelineRun, PublishedPipeline, Schedule, ScheduleTick, StepRun
 
 
 @admin.register(PublishedPipeline)
@@ -34,3 +34,21 @@ class ScheduleTickAdmin(ReadOnlyAdmin):
     list_filter = ("outcome",)
     list_select_related = ("schedule", "run")
     search_fields = ("=schedule__schedule_id", "=run__run_id")
+
+
+@admin.register(PipelineRun)
+class PipelineRunAdmin(ReadOnlyAdmin):
+    """What was submitted with each run of a pipeline."""
+
+    list_display = ("run", "default_compute_target", "continue_on_step_failure", "regenerate_outputs", "resumed_from")
+    list_select_related = ("run", "resumed_from")
+    search_fields = ("=run__run_id",)
+
+
+@admin.register(StepRun)
+class StepRunAdmin(ReadOnlyAdmin):
+    """Which step of which pipeline run each step's run is."""
+
+    list_display = ("run", "name", "index", "pipeline_run", "reused_from")
+    list_select_related = ("run", "pipeline_run__run", "reused_from")
+    search_fields = ("=run__run_id",)
