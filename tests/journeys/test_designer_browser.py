@@ -1,4 +1,4 @@
-"""The Designer in a real browser: a pipeline drawn by mouse and by keys, run by its dialog, and edited without scripts."""
+"""The Designer in a browser: a pipeline drawn by mouse and keys, run by its dialog, edited without scripts."""
 
 import os
 from pathlib import Path
