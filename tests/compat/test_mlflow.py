@@ -58,8 +58,8 @@ def mlflow_server(python: Path, folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [python / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    stores = ["--backend-store-uri", f"sqlite:///{folder}/db.sqlite", "--artifacts-destination", folder / "files"]
+    command = [str(python / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    stores = ["--backend-store-uri", f"sqlite:///{folder}/db.sqlite", "--artifacts-destination", str(folder / "files")]
     environment = {
         "PATH": f"{python}:{os.environ['PATH']}",
         "HOME": str(folder),
@@ -97,10 +97,10 @@ def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, prod
     played = play(environment(*THEN), tmp_path / "then", root, **sent)
 
     run = Api(product).get(f"/api/v1/runs/{played['run_id']}").json()
-    children = Api(product).get(f"/api/v1/runs/{played['grid']}/children").json()["items"]
+    children = Api(product).get(f"/api/v1/runs/{played['run_id']}/children").json()["items"]
     assert (run["display_name"], run["description"], run["status"]) == ("first", "a *note*", "Completed")
     assert (run["params"], run["metrics"]["m"]) == ({"lr": "0.1", "opt": "adam"}, 4)
-    assert {child["status"] for child in children} == {"Completed"}
+    assert [(child["display_name"], child["status"]) for child in children] == [("nested", "Completed")]
     assert played["answers"]["model"] == 2
 
 

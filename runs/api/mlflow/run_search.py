@@ -181,7 +181,7 @@ def _stretches(found: RunQuerySet, orders: list[Order]) -> list[RunQuerySet]:
         return [_ordered(found, orders)]
     held = Metric.objects.filter(run=OuterRef("pk"), name=first.key)
     of_metric = found.alias(first=FilteredRelation("metrics", condition=Q(metrics__name=first.key)))
-    finite = of_metric.filter(first__latest_value__isnull=False)
+    finite: RunQuerySet = of_metric.filter(first__latest_value__isnull=False)
     value = F("first__latest_value")
     finite = _ordered(finite, others, value.desc() if first.is_falling else value.asc())
 
