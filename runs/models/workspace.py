@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from runs import limits
 
-
 # It is part of addresses, and is written in configuration files and command lines.
 _is_name = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", "Expected letters, digits, dots, dashes and underscores, a letter or digit first."

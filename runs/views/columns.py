@@ -105,7 +105,7 @@ _READ: Mapping[str, Any] = {
 
 
 def named(name: str) -> Column:
-    """Return the column called `name`, such as `status`, `metrics.loss.min` or `tags.quality`, or raise InvalidInput."""
+    """Return the column called `name`, such as `status` or `metrics.loss.min`, or raise InvalidInput."""
     if name in ATTRIBUTES:
         return ATTRIBUTES[name]
     try:

@@ -75,7 +75,8 @@ def _svg(drawn: drawing.Drawing, nodes: Iterable[str], label: str) -> SafeString
 def _node(node: drawing.Node, classes: str, symbol: str, note: str, address: str) -> str:
     name = escape(node.name if len(node.name) <= _NAME_LETTERS else f"{node.name[: _NAME_LETTERS - 1]}…")
     ports = "".join(
-        f'<circle class="graph-port" cx="{port.x:g}" cy="{y}" r="{_PORT_RADIUS}"><title>{escape(port.name)}</title></circle>'
+        f'<circle class="graph-port" cx="{port.x:g}" cy="{y}" r="{_PORT_RADIUS}">'
+        f"<title>{escape(port.name)}</title></circle>"
         for y, side in ((0, node.inputs), (drawing.NODE_HEIGHT, node.outputs))
         for port in side
     )

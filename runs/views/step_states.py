@@ -97,9 +97,10 @@ def load(run: Run) -> list[StepState]:
         )
     )
     steps: dict[str, list[StepRow]] = {}
-    for *facts, status, queued_at, started_at, ended_at, reused_from in values:
-        row = StepRow(*facts, RunStatus(status), queued_at, started_at, ended_at, reused_from is not None)
-        steps.setdefault(row.name, []).append(row)
+    for pk, run_id, name, index, item, status, queued_at, started_at, ended_at, reused_from in values:
+        is_reused = reused_from is not None
+        row = StepRow(pk, run_id, name, index, item, RunStatus(status), queued_at, started_at, ended_at, is_reused)
+        steps.setdefault(name, []).append(row)
     return [StepState(name, _together({row.status for row in rows}), tuple(rows)) for name, rows in steps.items()]
 
 
