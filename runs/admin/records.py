@@ -1,5 +1,7 @@
 """What runs leave behind, in the console: shown, never edited."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,8 +11,13 @@ from runs.admin.base import OfRunAdmin, ReadOnlyAdmin
 from runs.models import (
     Artifact,
     Attempt,
+    DatasetUse,
+    DraftRun,
+    Favorite,
+    LoggedModelUse,
     Metric,
     MetricBatch,
+    MetricBucket,
     MetricPoint,
     Param,
     Property,
@@ -61,23 +68,35 @@ class MetricAdmin(OfRunAdmin):
     list_display = ("run", "name", "kind", "point_count", "latest_value", "min_value", "max_value")
 
 
-@admin.register(MetricPoint)
-class MetricPointAdmin(ReadOnlyAdmin):
-    """Points, in the order of arrival."""
+class OfMetricAdmin(ReadOnlyAdmin):
+    """Rows that hang on series. The search takes a whole run id."""
 
-    list_display = ("metric", "step", "at", "value", "text")
     list_select_related = ("metric",)
     search_fields = ("metric__run__run_id",)
     search_help_text = _("A whole run id")
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[MetricPoint], search_term: str
-    ) -> tuple[QuerySet[MetricPoint], bool]:
-        """Return the points of the run with that id."""
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the rows of the run with that id."""
         if not search_term.strip():
             return queryset, False
         run = Run.objects.filter(run_id=search_term.strip())
         return queryset.filter(metric__in=list(Metric.objects.filter(run__in=run).values_list("pk", flat=True))), False
+
+
+@admin.register(MetricPoint)
+class MetricPointAdmin(OfMetricAdmin):
+    """Points, in the order of arrival."""
+
+    list_display = ("metric", "step", "at", "value", "text")
+
+
+@admin.register(MetricBucket)
+class MetricBucketAdmin(OfMetricAdmin):
+    """The pyramids of long series, from which charts are drawn."""
+
+    list_display = ("metric", "level", "number", "count", "min_value", "max_value", "last_value", "odd_count")
 
 
 @admin.register(MetricBatch)
@@ -99,3 +118,35 @@ class SearchTextAdmin(OfRunAdmin):
     """What bare words of the search bar are looked up in; made from the run's other rows."""
 
     list_display = ("run",)
+
+
+@admin.register(Favorite)
+class FavoriteAdmin(OfRunAdmin):
+    """Which runs people have starred."""
+
+    list_display = ("user", "run")
+    list_select_related = ("user", "run")
+
+
+@admin.register(DraftRun)
+class DraftRunAdmin(OfRunAdmin):
+    """Which pipeline runs were started from which draft."""
+
+    list_display = ("run", "draft")
+    list_select_related = ("run", "draft")
+
+
+@admin.register(DatasetUse)
+class DatasetUseAdmin(OfRunAdmin):
+    """Which runs used which datasets."""
+
+    list_display = ("run", "dataset", "context")
+    list_select_related = ("run", "dataset")
+
+
+@admin.register(LoggedModelUse)
+class LoggedModelUseAdmin(OfRunAdmin):
+    """Which runs read or made which logged models."""
+
+    list_display = ("run", "model", "is_output", "step")
+    list_select_related = ("run", "model")

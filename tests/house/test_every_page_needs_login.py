@@ -12,11 +12,13 @@ PUBLIC = {
     "sign_in_link": "so does the link that `up` prints",
     "healthz": "asked by process managers",
     "readyz": "asked by process managers",
+    "mlflow_health": "asked by MLflow's clients, and tells nothing",
+    "mlflow_version": "asked by MLflow's clients: the version whose calls are answered",
     "admin:login": "redirects to its own sign-in form",
     "admin:jsi18n": "a catalog of words",
 }
 # The API and the admin refuse by themselves; tests/api and Django's own tests show how.
-OWN_DOORS = ("api/",)
+OWN_DOORS = ("api/", "ajax-api/", "w/1/api/", "w/1/ajax-api/")
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
