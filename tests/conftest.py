@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -14,6 +15,10 @@ from django.test import Client
 
 from runs.models import ComputeTarget, Experiment, Role, Workspace
 from tests import factories
+
+# How long one example takes says something of the machine only.
+hypothesis.settings.register_profile("studio", deadline=None)
+hypothesis.settings.load_profile("studio")
 
 
 def pytest_configure() -> None:

@@ -86,12 +86,12 @@ def test_storing_points_takes_as_many_queries_for_thirty_as_for_three(api_for, o
     assert counts[0] == counts[1]
 
 
-def test_starting_children_takes_as_many_queries_for_twenty_as_for_three(api_for, owner, parent):
+def test_starting_children_takes_as_many_queries_for_fifteen_as_for_three(api_for, owner, parent):
     api = api_for(owner)
     api.post(f"/runs/{parent.run_id}/children", {"count": 1})
 
     counts = []
-    for count in (3, 20):  # SQLite takes 999 values, so 24 rows of runs, at once
+    for count in (3, 15):  # SQLite takes 999 values, so 19 rows of runs, at once
         with CaptureQueriesContext(connection) as captured:
             api.post(f"/runs/{parent.run_id}/children", {"count": count})
         counts.append(len(captured))

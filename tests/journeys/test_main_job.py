@@ -74,8 +74,8 @@ def test_a_script_is_submitted_watched_found_and_canceled(page: Page, product: P
     eventually(lambda: len(processes_with(word)) == 3, about=lambda: str(processes_with(word)))
 
     page.goto("/w/default/pipelines/")
-    page.get_by_role("searchbox").fill('tags.quality:"fantastic run"')
-    page.get_by_role("searchbox").press("Enter")
+    page.locator("input[name=q]").fill('tags.quality:"fantastic run"')
+    page.locator("input[name=q]").press("Enter")
     page.get_by_role("main").get_by_role("link", name="Run 1", exact=True).or_(
         page.get_by_role("main").get_by_role("link", name="1", exact=True)
     ).first.click()

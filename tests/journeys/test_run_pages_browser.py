@@ -231,7 +231,7 @@ def test_without_scripts_everything_but_live_works(page_for, team_mate, workspac
     assert page.get_by_label("mood", exact=True).input_value() == "good"
 
     page.get_by_role("link", name="Metrics", exact=True).click()
-    assert page.locator("svg .series").count() == 2
+    assert page.locator("svg path.line").count() == 2
 
     page.get_by_role("link", name="Outputs + logs").click()
     page.locator("#find").fill("line 123")

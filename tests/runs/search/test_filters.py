@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runs import search
-from runs.models import Metric, Param, Property, Run, RunType, Tag
+from runs.models import Dataset, DatasetUse, Metric, Param, Property, Run, RunType, Tag
 from runs.search import index, plan
 from runs.search.fields import FIELDS
 from runs.status import RunStatus
@@ -66,12 +66,17 @@ def cast(workspace, owner, team_mate):
         Metric.objects.create(
             run=run, name=name, kind="number", latest_value=latest, min_value=lowest, max_value=highest
         )
+    iris = Dataset.objects.create(experiment=churn, name="iris", digest="4f3a", source_type="local", source="{}")
+    DatasetUse.objects.create(run=bert, dataset=iris, context="training")
     index.refresh(run_ids=[bert.pk, child.pk, adam.pk, old.pk])
     return {run.display_name: run for run in (bert, child, adam, old)}
 
 
 QUERIES = [
     ("", "adam bert-large child"),
+    ("dataset.name:iris", "bert-large"),
+    ("dataset.context:testing", ""),
+    ("-dataset.name:iris", "adam child"),
     ("is:archived", "old"),
     ("is:archived OR -is:archived", "adam bert-large child old"),
     # Bare words: any text, any case, parts of words.

@@ -83,7 +83,7 @@ def test_a_stranger_cannot_act(client_for, stranger, run, name):
 def test_a_reader_sees_the_buttons_grey_with_the_reason(client_for, reader, run):
     page = client_for(reader).get(address("run_detail", run)).content.decode()
 
-    assert page.count('disabled title="This needs the role contributor."') == 3
+    assert page.count('disabled title="This needs the role contributor."') == 4
 
 
 @pytest.mark.parametrize(("name", "fragment"), FRAGMENTS.items())
