@@ -8,9 +8,10 @@ from django.test import Client
 from django.utils import timezone
 
 from runs import storage
-from runs.actions import recording, snapshots, tokens
+from runs.actions import pipeline_submission, recording, snapshots, tokens
 from runs.api.v1.api import api
 from runs.models import ApiToken, Attempt, RunType
+from runs.pipelines import definition
 from runs.status import RunStatus
 from tests import factories
 from tests.api.conftest import Api, named, zipped
@@ -20,6 +21,13 @@ SEES = (200, 200, 200, 404, 404)
 OWN = (200, 200, 200, 200, 200)
 WRITES = (200, 200, 403, 404, 404)
 MAKES = (201, 201, 403, 404, 404)
+# What is no run's own takes no run token.
+PERSONS_SEE = (200, 200, 200, 404, 403)
+PERSONS_WRITE = (200, 200, 403, 404, 403)
+PERSONS_MAKE = (201, 201, 403, 404, 403)
+
+PIPELINE = {"name": "nightly", "steps": {"hello": {"command": ["echo", "hello"]}}}
+NAMED = {"ExperimentName": "explore-runs"}
 
 # Each operation: an address, a body, what the callers get, what the run's own token gets.
 OPERATIONS = {
@@ -28,28 +36,28 @@ OPERATIONS = {
     "GET /compute-targets": ("/compute-targets", None, OWN, 200),
     "GET /workers": ("/workers", None, (200, 200, 200, 200, 403), 403),
     "GET /experiments": ("/experiments?workspace=default", None, (200, 200, 200, 404, 200), 200),
-    "POST /experiments": ("/experiments", {"name": "n", "workspace": "default"}, (200, 200, 403, 404, 403), 403),
+    "POST /experiments": ("/experiments", {"name": "n", "workspace": "default"}, PERSONS_WRITE, 403),
     "GET /experiments/{name}": ("/experiments/explore-runs?workspace=default", None, (200, 200, 200, 404, 404), 200),
-    "PATCH /experiments/{name}": ("/experiments/explore-runs?workspace=default", {}, (200, 200, 403, 404, 403), 403),
+    "PATCH /experiments/{name}": ("/experiments/explore-runs?workspace=default", {}, PERSONS_WRITE, 403),
     "POST /experiments/{name}/archive": (
         "/experiments/explore-runs/archive?workspace=default",
         {},
-        (200, 200, 403, 404, 403),
+        PERSONS_WRITE,
         403,
     ),
     "POST /experiments/{name}/restore": (
         "/experiments/explore-runs/restore?workspace=default",
         {},
-        (200, 200, 403, 404, 403),
+        PERSONS_WRITE,
         403,
     ),
     "POST /experiments/{name}/interactive-runs": (
         "/experiments/explore-runs/interactive-runs",
         {"workspace": "default"},
-        (201, 201, 403, 404, 403),
+        PERSONS_MAKE,
         403,
     ),
-    "POST /runs": ("/runs", "submission", (201, 201, 403, 404, 403), 403),
+    "POST /runs": ("/runs", "submission", PERSONS_MAKE, 403),
     "GET /runs": ("/runs?workspace=default", None, (200, 200, 200, 404, 200), 200),
     "GET /runs/{run_id}": ("/runs/{script}", None, SEES, 200),
     "PATCH /runs/{run_id}": ("/runs/{script}", {"tags": {"a": "b"}}, WRITES, 200),
@@ -67,9 +75,9 @@ OPERATIONS = {
     "POST /runs/{run_id}/fail": ("/runs/{script}/fail", {}, WRITES, 200),
     "POST /runs/{run_id}/error": ("/runs/{script}/error", {"error": "no data"}, WRITES, 200),
     "POST /runs/{run_id}/cancel": ("/runs/{script}/cancel", {}, WRITES, 200),
-    "POST /runs/{run_id}/resubmit": ("/runs/{script}/resubmit", {}, (201, 201, 403, 404, 403), 403),
-    "POST /runs/{run_id}/archive": ("/runs/{ended}/archive", {}, (200, 200, 403, 404, 403), 403),
-    "POST /runs/{run_id}/restore": ("/runs/{ended}/restore", {}, (200, 200, 403, 404, 403), 403),
+    "POST /runs/{run_id}/resubmit": ("/runs/{script}/resubmit", {}, PERSONS_MAKE, 403),
+    "POST /runs/{run_id}/archive": ("/runs/{ended}/archive", {}, PERSONS_WRITE, 403),
+    "POST /runs/{run_id}/restore": ("/runs/{ended}/restore", {}, PERSONS_WRITE, 403),
     "GET /runs/{run_id}/children": ("/runs/{script}/children", None, SEES, 200),
     "POST /runs/{run_id}/children": ("/runs/{script}/children", {"count": 1}, MAKES, 201),
     "GET /runs/{run_id}/events": ("/runs/{script}/events", None, SEES, 200),
@@ -83,6 +91,57 @@ OPERATIONS = {
     "PUT /runs/{run_id}/artifacts/{path}": ("/runs/{script}/artifacts/outputs/y", b"bytes", MAKES, 201),
     "GET /runs/{run_id}/snapshot": ("/runs/{script}/snapshot", None, SEES, 200),
     "PUT /runs/{run_id}/snapshot": ("/runs/{interactive}/snapshot", "zip", MAKES, 201),
+    "POST /snapshots": ("/snapshots?workspace=default", "zip", PERSONS_MAKE, 403),
+    "GET /pipelines/schema.json": ("/pipelines/schema.json", None, OWN, 200),
+    "POST /pipelines/validate": ("/pipelines/validate", {"definition": PIPELINE}, OWN, 200),
+    "POST /pipelines/runs": (
+        "/pipelines/runs",
+        {"definition": PIPELINE, "experiment": "explore-runs", "workspace": "default"},
+        PERSONS_MAKE,
+        403,
+    ),
+    "GET /pipelines/runs/{run_id}": ("/pipelines/runs/{pipeline}", None, SEES, 404),
+    "POST /pipelines/runs/{run_id}/resume": ("/pipelines/runs/{pipeline}/resume", {}, (409, 409, 403, 404, 403), 403),
+    "GET /published-pipelines": ("/published-pipelines?workspace=default", None, (200, 200, 200, 404, 200), 200),
+    "POST /published-pipelines": (
+        "/published-pipelines",
+        {"definition": PIPELINE, "workspace": "default"},
+        PERSONS_MAKE,
+        403,
+    ),
+    "GET /published-pipelines/{pipeline_id}": ("/published-pipelines/{published}", None, PERSONS_SEE, 403),
+    "POST /published-pipelines/{pipeline_id}/enable": (
+        "/published-pipelines/{published}/enable",
+        {},
+        PERSONS_WRITE,
+        403,
+    ),
+    "POST /published-pipelines/{pipeline_id}/disable": (
+        "/published-pipelines/{published}/disable",
+        {},
+        PERSONS_WRITE,
+        403,
+    ),
+    "POST /published-pipelines/{pipeline_id}/runs": ("/published-pipelines/{published}/runs", NAMED, PERSONS_MAKE, 403),
+    "POST /pipeline-endpoints/{name}/runs": (
+        "/pipeline-endpoints/nightly/runs?workspace=default",
+        NAMED,
+        PERSONS_MAKE,
+        403,
+    ),
+    "GET /schedules": ("/schedules?workspace=default", None, (200, 200, 200, 404, 200), 200),
+    "POST /schedules": (
+        "/schedules",
+        {"pipeline_id": "{published}", "name": "daily", "experiment": "explore-runs", "cron": "0 3 * * *"},
+        PERSONS_MAKE,
+        403,
+    ),
+    "GET /schedules/{schedule_id}": ("/schedules/{schedule}", None, PERSONS_SEE, 403),
+    "PATCH /schedules/{schedule_id}": ("/schedules/{schedule}", {}, PERSONS_WRITE, 403),
+    "DELETE /schedules/{schedule_id}": ("/schedules/{schedule}", {}, (204, 204, 403, 404, 403), 403),
+    "POST /schedules/{schedule_id}/pause": ("/schedules/{schedule}/pause", {}, PERSONS_WRITE, 403),
+    "POST /schedules/{schedule_id}/resume": ("/schedules/{schedule}/resume", {}, PERSONS_WRITE, 403),
+    "GET /schedules/{schedule_id}/ticks": ("/schedules/{schedule}/ticks", None, PERSONS_SEE, 403),
 }
 # Asked by whoever has no token yet, with a code that a signed-in person handed over.
 OPEN = {"POST /login"}
@@ -107,7 +166,19 @@ def runs(experiment, owner, workspace, local, noon, settings, tmp_path, code):
     recording.log_metrics(run=script, points=[recording.Point("loss", value=1)], at=noon)
     recording.save_artifact(run=script, path="outputs/x", chunks=[b"1"], at=noon)
     storage.append_log(script.pk, "user_logs/std_log.txt", b"hello\n", offset=0)
-    return {"script": script, "interactive": interactive, "ended": ended}
+    pipeline = pipeline_submission.submit(
+        experiment=experiment, definition=definition.from_document(PIPELINE), by=owner, at=noon
+    )
+    return {"script": script, "interactive": interactive, "ended": ended, "pipeline": pipeline}
+
+
+@pytest.fixture
+def ids(runs, workspace, owner):
+    """What stands for the names in addresses."""
+    published = factories.published_pipeline(workspace, by=owner)
+    schedule = factories.schedule(published, by=owner)
+    own = {"published": published.pipeline_id, "schedule": schedule.schedule_id}
+    return {name: run.run_id for name, run in runs.items()} | own
 
 
 @pytest.fixture
@@ -118,10 +189,12 @@ def other_run(workspace, team_mate):
     )
 
 
-def ask(caller: Api, operation, runs):
+def ask(caller: Api, operation, ids):
     method = operation.split()[0]
     address, body, *_ = OPERATIONS[operation]
-    address = address.format(**{name: run.run_id for name, run in runs.items()})
+    address = address.format(**ids)
+    if isinstance(body, dict) and "pipeline_id" in body:
+        body = body | {"pipeline_id": ids["published"]}
     with transaction.atomic():
         answer = _sent(caller, method, address, body)
         b"".join(answer)  # a file is read to its end, and closed
@@ -134,6 +207,8 @@ def _sent(caller, method, address, body):
         return caller.submit(
             {"experiment": "explore-runs", "workspace": "default", "script": "a.py"}, zipped({"a.py": ""})
         )
+    if method == "POST" and body == "zip":
+        return caller.send_bytes(address, zipped({"a.py": ""}))
     if method == "PUT":
         return caller.put(address, zipped({"a.py": ""}) if body == "zip" else body)
     return caller.get(address) if method == "GET" else caller.send(method, address, body)
@@ -147,22 +222,22 @@ def test_every_operation_is_classified():
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_answers_each_caller_as_it_should(
-    operation, runs, other_run, owner, team_mate, reader, stranger, api_for, api_of
+    operation, runs, ids, other_run, owner, team_mate, reader, stranger, api_for, api_of
 ):
     callers = [*map(api_for, (owner, team_mate, reader, stranger)), api_of(other_run), api_of(runs["script"])]
 
-    answers = [ask(caller, operation, runs).status_code for caller in callers]
+    answers = [ask(caller, operation, ids).status_code for caller in callers]
 
     _, _, expected, of_own_token = OPERATIONS[operation]
     assert answers == [*expected, of_own_token]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_operation_refuses_whoever_has_no_good_token_and_a_session_is_none(operation, runs, nobody, owner):
+def test_an_operation_refuses_whoever_has_no_good_token_and_a_session_is_none(operation, ids, nobody, owner):
     with_session = Api()
     with_session.client.force_login(owner)
 
-    answers = [ask(caller, operation, runs) for caller in (nobody, Api("stu_wrong"), Api("\x7f"), with_session)]
+    answers = [ask(caller, operation, ids) for caller in (nobody, Api("stu_wrong"), Api("\x7f"), with_session)]
 
     assert [answer.status_code for answer in answers] == [401] * 4
     assert answers[0].json()["error"]["code"] == "unauthorized"
