@@ -39,7 +39,7 @@ def test_every_template_compiles():
     assert all(get_template(name) for name in names)
 
 
-def test_every_name_that_is_dispatched_or_scheduled_is_a_registered_task():
+def test_every_name_that_is_dispatched_or_scheduled_is_a_registered_task(db):
     current_app.loader.import_default_modules()
     sent = {*dispatch.TASK_NAMES, *(entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values())}
 
