@@ -12,6 +12,12 @@ from tests import factories
 ELSEWHERE = {"host": "far-away", "boot_id": "another-boot"}
 
 
+@pytest.fixture(autouse=True)
+def own_home(settings, tmp_path):
+    """No outcome that another test spooled for an attempt of the same number."""
+    settings.STUDIO_HOME = tmp_path
+
+
 @pytest.fixture
 def claimed(experiment, owner, local, noon):
     def claimed(status=RunStatus.RUNNING, pid=None, boot=None, **fields):
