@@ -217,9 +217,9 @@ def test_the_number_of_queries_of_a_batch_does_not_depend_on_its_size(
         )
 
     batch(mlflow.create(experiment), 99)  # the first names in a workspace are noted for the search bar
-    with django_assert_max_num_queries(40) as small:
+    with django_assert_max_num_queries(30) as small:
         batch(few, 3)
-    with django_assert_max_num_queries(40) as great:
+    with django_assert_max_num_queries(30) as great:
         assert batch(many, 99).status_code == 200
     assert len(small) == len(great)
 

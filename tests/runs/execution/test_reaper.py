@@ -83,7 +83,7 @@ def test_another_leads_when_the_leader_is_gone_and_is_not_armed_at_once(db, noon
 
     assert not reaper.lead("reaper", holder="you", at=noon + timedelta(seconds=60))
 
-    assert Lease.objects.get(holder="you")
+    assert Lease.objects.get(name="reaper").holder == "you"
 
 
 def test_an_unarmed_reaper_moves_nothing(claimed, noon):
