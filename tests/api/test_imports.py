@@ -145,6 +145,18 @@ def test_the_counts_are_those_of_the_rows(api_for, owner, stranger):
     assert api_for(stranger).post("/imports/counts", {"run_ids": ["abc"]}).json() == nothing
 
 
+def test_many_runs_are_marked_at_once_or_none_is(api_for, owner):
+    api = api_for(owner)
+    send(api, tracked("abc"), tracked("def", properties={"done": "no"}))
+
+    refused = api.post("/imports/properties", {"runs": {"abc": {"done": "yes"}, "def": {"done": "yes"}}})
+    marked = api.post("/imports/properties", {"runs": {"abc": {"done": "yes"}, "def": {"files": 7}}})
+
+    assert (refused.status_code, marked.status_code) == (409, 204)
+    items = send(api, tracked("abc"), tracked("def")).json()["items"]
+    assert [item["properties"] for item in items] == [{"done": "yes"}, {"done": "no", "files": "7"}]
+
+
 def test_only_contributors_import_and_no_script_does(api_for, reader, stranger, owner, api_of, experiment):
     body = {"workspace": "default", "experiment": "history", "runs": [tracked("abc")]}
     script = factories.run(experiment, by=owner, status=RunStatus.RUNNING, attempt_number=1)

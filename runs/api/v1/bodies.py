@@ -194,6 +194,12 @@ class Import(Body):
     runs: list[TrackedRun] = Field(max_length=limits.IMPORTED_RUNS)
 
 
+class Marks(Body):
+    """Properties to add to runs, by their ids."""
+
+    runs: dict[str, dict[str, Scalar]] = Field(max_length=limits.IMPORTED_RUNS)
+
+
 class Imported(Body):
     """Which runs to count."""
 

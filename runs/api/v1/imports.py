@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router
+from ninja import Router, Status
 
 from runs import shapes
-from runs.actions import experiments, importing
+from runs.actions import experiments, importing, tagging
 from runs.api.v1 import auth, bodies
 from runs.api.v1.answers import REFUSALS, CountsOut, ImportOut, Refusal
 from runs.models import Property, Run
@@ -35,6 +36,19 @@ def import_runs(request: HttpRequest, body: bodies.Import) -> shapes.Document:
     )
 
     return {"items": _documents([run.run_id for run in body.runs], made)}
+
+
+@router.post("/imports/properties", response={204: None, REFUSALS: Refusal})
+def mark_runs(request: HttpRequest, body: bodies.Marks) -> Status:
+    """Add properties to many runs: to all of them or, if one is refused, to none."""
+    caller = auth.caller(request)
+    runs = [(caller.run_to_change(run_id), properties) for run_id, properties in body.runs.items()]
+
+    with transaction.atomic():
+        for run, properties in runs:
+            tagging.add_properties(run=run, properties=properties)
+
+    return Status(204, None)
 
 
 @router.post("/imports/counts", response={200: CountsOut, REFUSALS: Refusal})

@@ -60,8 +60,13 @@ def params_of(run: Document) -> dict[str, str]:
 
 
 def has_ended(run: Document) -> bool:
-    """Return whether nothing more is to be expected of a run."""
+    """Return whether a run has ended."""
     return run["info"]["status"] in _STATUSES
+
+
+def is_settled(run: Document) -> bool:
+    """Return whether a run stays as it is: it has ended, or was deleted."""
+    return has_ended(run) or is_deleted(run)
 
 
 def is_deleted(run: Document) -> bool:

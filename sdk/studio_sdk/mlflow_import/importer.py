@@ -42,7 +42,7 @@ def run(job: Job) -> Tally:
         logged_models.take(job, experiment)
     for experiment in experiments:
         for page in _pages(job, experiment):
-            _complete(job, [each for each in page if each["info"]["run_id"] in job.runs])
+            _complete(job, experiment["name"], [each for each in page if each["info"]["run_id"] in job.runs])
     for run_id in job.holders:
         _complete_holder(job, run_id)
     for experiment in experiments:
@@ -83,6 +83,8 @@ def _make_experiment(job: Job, experiment: Document) -> None:
     if note and not here["description"]:
         missing["description"] = note
     job.here.patch(address, missing, params=where)
+    found = job.dialect.ask("experiments/get-by-name", experiment_name=name)
+    job.experiment_ids[name] = found["experiment"]["experiment_id"]
 
 
 def _take(job: Job, runs: Sequence[tuple[str, Document]], waiting: dict[str, list[tuple[str, Document]]]) -> None:
@@ -136,31 +138,37 @@ def _parent_here(job: Job, run: Document) -> str:
     return parent_id if parent_id in job.runs else ""
 
 
-def _complete(job: Job, runs: list[Document]) -> None:
+def _complete(job: Job, experiment: str, runs: list[Document]) -> None:
     """Bring what is missing of these runs, and mark those of which nothing is missing any more."""
     open_ones = [each for each in runs if POINTS not in job.runs[each["info"]["run_id"]]["properties"]]
+    before = _as_they_are(
+        job, experiment, [each for each in open_ones if not job.runs[each["info"]["run_id"]]["is_new"]]
+    )
     for each in open_ones:
-        job.attempt(each["info"]["run_id"], _tell, job, each)
+        run_id = each["info"]["run_id"]
+        job.attempt(run_id, _tell, job, each, before.get(run_id))
     counts = points.send(job, open_ones)
+    marks: dict[str, dict[str, str]] = {}
     for each in runs:
         run_id = each["info"]["run_id"]
-        here = job.runs[run_id]
-        marks = {} if POINTS in here["properties"] else {POINTS: str(counts[run_id])}
+        here = job.runs[run_id]["properties"]
+        marks[run_id] = {} if POINTS in here else {POINTS: str(counts[run_id])}
         job.tally.there.update(
             params=len(documents.params_of(each)),
             tags=len(_tags(job, each)),
             metrics=len(each["data"].get("metrics", [])),
-            points=int({**here["properties"], **marks}[POINTS]),
+            points=int({**here, **marks[run_id]}[POINTS]),
             datasets=len(each.get("inputs", {}).get("dataset_inputs", [])),
         )
-        job.attempt(run_id, files.take, job, run_id, marks)
+        job.attempt(run_id, files.take, job, run_id, marks[run_id])
         job.attempt(run_id, logged_models.finalize, job, run_id)
-        if documents.has_ended(each) or documents.is_deleted(each):
-            job.attempt(run_id, _mark, job, run_id, marks)
-        if documents.is_deleted(each):
-            job.attempt(run_id, job.dialect.call, "runs/delete", {"run_id": run_id})
         job.tally.runs_done += 1
         job.tell(job.tally)
+    # What goes on there is not done here.
+    _mark(job, {each["info"]["run_id"]: marks[each["info"]["run_id"]] for each in runs if documents.is_settled(each)})
+    for each in filter(documents.is_deleted, runs):
+        run_id = each["info"]["run_id"]
+        job.attempt(run_id, job.dialect.call, "runs/delete", {"run_id": run_id})
 
 
 def _complete_holder(job: Job, run_id: str) -> None:
@@ -169,17 +177,37 @@ def _complete_holder(job: Job, run_id: str) -> None:
     marks: dict[str, str] = {}
     job.attempt(run_id, files.take, job, run_id, marks)
     job.attempt(run_id, logged_models.finalize, job, run_id)
-    job.attempt(run_id, _mark, job, run_id, marks)
+    _mark(job, {run_id: marks})
 
 
-def _tell(job: Job, run: Document) -> None:
-    """Tell what a run reads and makes, and of one that was here before what may be new since."""
+def _as_they_are(job: Job, experiment: str, runs: list[Document]) -> dict[str, Document]:
+    """Return how runs are here that were here before, by their ids."""
+    found: dict[str, Document] = {}
+    if runs:
+        ids = [each["info"]["run_id"] for each in runs]
+        names = "', '".join(ids)
+        body = {
+            "experiment_ids": [job.experiment_ids[experiment]],
+            "filter": f"run_id IN ('{names}')",
+            "run_view_type": "ALL",
+            "max_results": len(ids),
+        }
+        found = {each["info"]["run_id"]: each for each in job.dialect.call("runs/search", body).get("runs", [])}
+    return found
+
+
+def _tell(job: Job, run: Document, before: Document | None) -> None:
+    """Tell what a run reads and makes, and of one that was here `before` what is new since."""
     info, run_id = run["info"], run["info"]["run_id"]
-    if not job.runs[run_id]["is_new"]:
-        for name, held in (("params", documents.params_of(run)), ("tags", _tags(job, run))):
-            for some in batches([{"key": key, "value": value} for key, value in held.items()], _PAIRS_PER_BATCH):
+    if before is not None:
+        for name, held, known in (
+            ("params", documents.params_of(run), documents.params_of(before)),
+            ("tags", _tags(job, run), documents.tags_of(before)),
+        ):
+            fresh = [{"key": key, "value": value} for key, value in held.items() if known.get(key) != value]
+            for some in batches(fresh, _PAIRS_PER_BATCH):
                 job.dialect.call("runs/log-batch", {"run_id": run_id, name: some})
-        if documents.has_ended(run):
+        if documents.has_ended(run) and before["info"]["status"] != info["status"]:
             end = {"end_time": info["end_time"]} if info.get("end_time") else {}
             job.dialect.call("runs/update", {"run_id": run_id, "status": info["status"], **end})
     inputs = run.get("inputs", {})
@@ -196,9 +224,11 @@ def _tags(job: Job, run: Document) -> dict[str, str]:
     return documents.own_tags(run, has_parent=bool(job.runs[run["info"]["run_id"]]["parent_run_id"]))
 
 
-def _mark(job: Job, run_id: str, marks: dict[str, str]) -> None:
-    if marks:
-        job.here.post(f"/runs/{quote(run_id)}/properties", {"properties": marks}, repeatable=True)
+def _mark(job: Job, marks: dict[str, dict[str, str]]) -> None:
+    """Mark runs of which nothing was refused."""
+    good = {run_id: each for run_id, each in marks.items() if each and run_id not in job.failed}
+    if good:
+        job.here.post("/imports/properties", {"runs": good}, repeatable=True)
 
 
 def _delete_experiment(job: Job, experiment: Document) -> None:

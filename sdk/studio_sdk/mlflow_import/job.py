@@ -39,6 +39,8 @@ class Job:
     options: Options
     tell: Callable[[Tally], None]
     tally: Tally = field(default_factory=Tally)
+    # The ids of the experiments here, by their names.
+    experiment_ids: dict[str, str] = field(default_factory=dict)
     # The runs that are here, by their ids: whether they are new, their parents, their properties.
     runs: dict[str, Document] = field(default_factory=dict)
     # The models that are here, by the run that keeps their files; and such runs that only exist for that.

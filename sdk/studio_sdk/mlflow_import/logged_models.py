@@ -12,11 +12,8 @@ _FINAL = ("LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED")
 
 def take(job: Job, experiment: Document) -> None:
     """Make the models of an experiment. One that no run here made gets a run that keeps its files."""
-    experiment_id = ""
+    experiment_id = job.experiment_ids[experiment["name"]]
     for model in job.store.models(experiment["experiment_id"]):
-        if not experiment_id:
-            found = job.dialect.ask("experiments/get-by-name", experiment_name=experiment["name"])
-            experiment_id = found["experiment"]["experiment_id"]
         job.tally.there["models"] += 1
         job.attempt(f"of model {model['info']['model_id']}", _make, job, model, experiment_id)
 
