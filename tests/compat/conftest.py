@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from tests.journeys.product import Product, eventually, running
 
 # Today's, whole, since its server is what we compare with; and that of a year ago.
-NOW = ("mlflow==3.17.2",)
+NOW = ("mlflow==3.17.2", "psutil")
 THEN = ("mlflow-skinny==3.5.1", "scikit-learn<1.9", "pandas<3", "psutil")
 
 
@@ -22,7 +23,8 @@ def environment(request: pytest.FixtureRequest) -> Callable[..., Path]:
     """The bin folder of a virtual environment with these packages, kept from one test run to the next."""
 
     def made(*packages: str) -> Path:
-        folder = request.config.cache.mkdir("compat-" + packages[0].replace("==", "-"))
+        named = f"{packages[0].replace('==', '-')}-{zlib.crc32(' '.join(packages).encode()):08x}"
+        folder = request.config.cache.mkdir(f"compat-{named}")
         if not (folder / "complete").exists():
             _uv("venv", "--clear", "--python", "3.11", str(folder / "venv"))
             _uv("pip", "install", "--python", str(folder / "venv" / "bin" / "python"), *packages)

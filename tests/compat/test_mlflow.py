@@ -56,6 +56,7 @@ def test_a_real_server_answers_the_same(environment, product: Product, tmp_path)
         real = play(python, tmp_path / "real", url)
 
     assert ours["answers"] == real["answers"]
+    assert all("system/cpu_utilization_percentage" in names for names in ours["answers"]["machine"])
 
 
 def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, product: Product, tmp_path):
@@ -71,17 +72,23 @@ def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, prod
     assert (run["params"], run["metrics"]["m"]) == ({"lr": "0.1", "opt": "adam"}, 4)
     assert [(child["display_name"], child["status"]) for child in children] == [("nested", "Completed")]
     assert played["answers"]["model"] == 2
+    assert played["answers"]["large"][0]
+    assert all("system/cpu_utilization_percentage" in names for names in played["answers"]["machine"])
 
 
 def test_a_script_that_only_imports_mlflow_logs_to_its_own_run(environment, product: Product):
     api = Api(product)
     interpreter = str(environment(*THEN) / "python")
 
-    run_id = submit(api, _SCRIPT.encode(), compute_target="local", interpreter_path=interpreter)
+    run_id = submit(
+        api, _SCRIPT.encode(), experiment="autologged", compute_target="local", interpreter_path=interpreter
+    )
     wait_for_status(api, run_id, "Completed", seconds=60)
 
     run = api.get(f"/api/v1/runs/{run_id}").json()
     files = {file["path"] for file in api.get(f"/api/v1/runs/{run_id}/artifacts").json()["items"]}
+    listed = api.get("/api/v1/runs?include_children=true&experiment=autologged").json()["items"]
+    assert [item["run_id"] for item in listed] == [run_id]
     assert run["params"]["alpha"] == "0.5"
     assert "training_score" in run["metrics"]
     assert any(path.endswith("/MLmodel") for path in files)
