@@ -61,10 +61,11 @@ def import_mlflow(
     dialect = Mlflow(f"{here.url}/w/{quote(workspace.name)}", retry_seconds=_RETRY_SECONDS)
     here.authorization = dialect.authorization = workspace._client.authorization
     wanted = Options(with_files=not no_artifacts, with_deleted=include_deleted, experiments=tuple(experiments or ()))
+    teller = _Teller()
     with local_store.address_of(store) as address, ThreadPoolExecutor(_AT_ONCE) as pool:
         source = store_at(address, retry_seconds=_RETRY_SECONDS)
-        tally = importer.run(Job(source, here, dialect, workspace.name, wanted, _Teller().tell, pool))
-    sys.stderr.write("\n")
+        tally = importer.run(Job(source, here, dialect, workspace.name, wanted, teller.tell, pool))
+    teller.end()
     output.emit(
         [{"what": what, "there": there, "here": here} for what, there, here in tally.rows()], output=output_format
     )
@@ -87,6 +88,10 @@ class _Teller:
             self._due_at = now + (_TELL_SECONDS if self._is_terminal else _LINE_SECONDS)
             sys.stderr.write(f"\r{tally.progress}\x1b[K" if self._is_terminal else f"{tally.progress}\n")
             sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._is_terminal:
+            sys.stderr.write("\r\x1b[K")
 
 
 @app.callback()

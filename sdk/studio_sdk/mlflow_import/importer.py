@@ -33,7 +33,6 @@ def run(job: Job) -> Tally:
     experiments = _experiments(job)
     waiting: dict[str, list[tuple[str, Document]]] = defaultdict(list)
     for experiment in experiments:
-        _make_experiment(job, experiment)
         for page in _pages(job, experiment):
             job.tally.there["runs"] += len(page)
             _take(job, [(experiment["name"], each) for each in page], waiting)
@@ -61,15 +60,15 @@ def _experiments(job: Job) -> list[Document]:
             raise UserErrorException(f"The store has no experiment {name!r}.")
     taken = [each for each in found if not wanted or each["name"] in wanted]
     job.tally.there["experiments"] = len(taken)
-    return taken
+    return [each for each in taken if job.attempt("experiment", each["name"], _make_experiment, job, each)]
 
 
 def _pages(job: Job, experiment: Document) -> Iterator[list[Document]]:
     return job.store.runs(experiment["experiment_id"], with_deleted=job.options.with_deleted)
 
 
-def _make_experiment(job: Job, experiment: Document) -> None:
-    """Make the experiment; what the store says of it is taken where nothing is said here."""
+def _make_experiment(job: Job, experiment: Document) -> str:
+    """Make the experiment, and return its id here; what the store says of it is taken where nothing is said here."""
     name = experiment["name"]
     body: Document = {"workspace": job.workspace, "experiment": name, "runs": []}
     if experiment.get("creation_time"):
@@ -77,7 +76,7 @@ def _make_experiment(job: Job, experiment: Document) -> None:
     job.here.post("/imports", body, repeatable=True)
     address, where = f"/experiments/{quote_name(name)}", {"workspace": job.workspace}
     here = job.here.get(address, where)
-    tags = documents.pairs(experiment.get("tags", []))
+    tags = documents.cut_tags(experiment.get("tags", []))
     note = tags.pop(documents.NOTE, "")
     missing: Document = {"tags": {key: value for key, value in tags.items() if key not in here["tags"]}}
     if note and not here["description"]:
@@ -85,6 +84,7 @@ def _make_experiment(job: Job, experiment: Document) -> None:
     job.here.patch(address, missing, params=where)
     found = job.dialect.ask("experiments/get-by-name", experiment_name=name)
     job.experiment_ids[name] = found["experiment"]["experiment_id"]
+    return job.experiment_ids[name]
 
 
 def _take(job: Job, runs: Sequence[tuple[str, Document]], waiting: dict[str, list[tuple[str, Document]]]) -> None:
@@ -146,7 +146,7 @@ def _complete(job: Job, experiment: str, runs: list[Document]) -> None:
     )
     for each in open_ones:
         run_id = each["info"]["run_id"]
-        job.attempt(run_id, _tell, job, each, before.get(run_id))
+        job.attempt("run", run_id, _tell, job, each, before.get(run_id))
     counts = points.send(job, open_ones)
     ids = [each["info"]["run_id"] for each in runs]
     marks: dict[str, dict[str, str]] = {}
@@ -169,7 +169,7 @@ def _complete(job: Job, experiment: str, runs: list[Document]) -> None:
     _mark(job, marks)
     for each in filter(documents.is_deleted, runs):
         run_id = each["info"]["run_id"]
-        job.attempt(run_id, job.dialect.call, "runs/delete", {"run_id": run_id})
+        job.attempt("run", run_id, job.dialect.call, "runs/delete", {"run_id": run_id})
 
 
 def _complete_holder(job: Job, run_id: str) -> None:
@@ -182,8 +182,8 @@ def _complete_holder(job: Job, run_id: str) -> None:
 
 def _take_files(job: Job, run_id: str) -> dict[str, str]:
     """Bring the files of a run, upon which its models are final; return the mark of them."""
-    taken = job.attempt(run_id, files.take, job, run_id) if job.options.with_files else None
-    job.attempt(run_id, logged_models.finalize, job, run_id)
+    taken = job.attempt("run", run_id, files.take, job, run_id) if job.options.with_files else None
+    job.attempt("run", run_id, logged_models.finalize, job, run_id)
     if taken is None:
         return {}
     return {FILES: f"{taken.file_count} {taken.byte_count}"}

@@ -50,20 +50,23 @@ class Job:
     models: dict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
     model_ids: set[str] = field(default_factory=set)
     holders: list[str] = field(default_factory=list)
-    # The runs of which something was refused.
+    # The ids and names of what something was refused of.
     failed: set[str] = field(default_factory=set)
 
-    def attempt(self, run_id: str, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Act for a run, and return what comes of it. What is refused is noted, and no more is tried for that run."""
-        if run_id in self.failed:
+    def attempt(self, kind: str, name: str, action: Callable[..., Any], *arguments: Any) -> Any:
+        """Act for a run, a model or an experiment, and return what comes of it.
+
+        What is refused is noted, and no more is tried for that one.
+        """
+        if name in self.failed:
             return None
         try:
             return action(*arguments)
         except ServerUnreachable:
             raise
         except ServiceException as error:
-            self.failed.add(run_id)
-            self.tally.refuse(f"run {run_id}", error)
+            self.failed.add(name)
+            self.tally.refuse(f"{kind} {name}", error)
             return None
 
 

@@ -42,5 +42,5 @@ def send(job: Job, runs: Sequence[Document]) -> Counter[str]:
 
 def _send(job: Job, run_id: str, found: Sequence[Document]) -> int:
     for some in batches(found, _POINTS_PER_BATCH):
-        job.attempt(run_id, job.dialect.call, "runs/log-batch", {"run_id": run_id, "metrics": some})
+        job.attempt("run", run_id, job.dialect.call, "runs/log-batch", {"run_id": run_id, "metrics": some})
     return len(found)
