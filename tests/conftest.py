@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the tests of the other database, and those of a browser where there is none.
 
     Left out is not skipped: it is no part of this run, and the closing line counts it. In
-    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing browser is an error.
+    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing browser is an error, and so is a machine
+    on which no network namespace can be made.
     """
     unfit = {"sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"}
     if os.geteuid() != 0:
@@ -41,11 +43,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unfit.add("browser")
     if not shutil.which("nginx") and not os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
         unfit.add("nginx")
+    if any(item.get_closest_marker("namespaces") for item in items) and not _may_make_namespaces():
+        if os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
+            raise pytest.UsageError("The test of several networks needs root, and `ip netns` of iproute2.")
+        unfit.add("namespaces")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unfit)]
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     # The journeys take longest, so they begin first, each file of them in a process of its own.
     items[:] = sorted((item for item in items if item not in gone), key=lambda item: not _is_journey(item))
+
+
+def _may_make_namespaces() -> bool:
+    """Return whether this machine lets a network namespace be made: a container often does not."""
+    name = f"studio-try-{os.getpid()}"
+    if not shutil.which("ip") or subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        return False
+    return subprocess.run(["ip", "netns", "delete", name], capture_output=True).returncode == 0
 
 
 def _is_journey(item: pytest.Item) -> bool:
