@@ -41,6 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "browser": shutil.which("chromium"),
         "nginx": shutil.which("nginx"),
         "pythons": _has_python("3.9") and _has_python("3.13"),
+        "namespaces": _may_make_namespaces(),
     }
     missing = {marker for marker, found in parts.items() if not found}
     if missing and os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
@@ -57,6 +58,14 @@ def _has_python(version: str) -> bool:
     # By running it: a version manager's shim is on the path whether its version is chosen or not.
     find = [find_uv_bin(), "python", "find", "--no-python-downloads", f"python{version}"]
     return subprocess.run(find, capture_output=True, check=False).returncode == 0
+
+
+def _may_make_namespaces() -> bool:
+    # By making one: root alone may, and in many containers not even root.
+    name = f"studio-try-{os.getpid()}"
+    if not shutil.which("ip") or subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        return False
+    return subprocess.run(["ip", "netns", "delete", name], capture_output=True).returncode == 0
 
 
 def _is_journey(item: pytest.Item) -> bool:
