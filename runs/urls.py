@@ -162,6 +162,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_RUN + "outputs/frame/", run_frame.run_frame, name="run_frame"),
     path(_RUN + "snapshot/", run_snapshot.run_snapshot, name="run_snapshot"),
     path(_RUN + "snapshot/download/", run_snapshot.run_snapshot_download, name="run_snapshot_download"),
+    path(_RUN + "snapshot/patch/", run_snapshot.run_patch_download, name="run_patch_download"),
     path(_RUN + "raw/", run_raw.run_raw, name="run_raw"),
     path(_RUN + "raw/download/", run_raw.run_raw_download, name="run_raw_download"),
     path(_RUN + "status/", run_page.run_status, name="run_status"),
