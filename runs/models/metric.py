@@ -1,12 +1,15 @@
 """Metrics: named series of values, with the summaries that lists and search read."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
 
 from runs import limits
 from runs.models.experiment import Experiment
 from runs.models.run import Run
+
+# MLflow's clients measure the machine too: `system/cpu_utilization_percentage`.
+SYSTEM_PREFIX = "system/"
 
 
 class MetricKind(models.TextChoices):
@@ -29,6 +32,18 @@ class ExperimentOfRun(models.ForeignKey):
         return super().pre_save(model_instance, add)
 
 
+class MetricQuerySet(models.QuerySet["Metric"]):
+    """Series, by what they are about."""
+
+    def of_training(self) -> Self:
+        """Return what scripts log: what a client measured of its machine is shown with the machine."""
+        return self.exclude(name__startswith=SYSTEM_PREFIX)
+
+    def of_the_machine(self) -> Self:
+        """Return what a client measured of its machine."""
+        return self.filter(name__startswith=SYSTEM_PREFIX)
+
+
 class Metric(models.Model):
     """A series of one run. The summaries are kept as points arrive; they skip NaN and infinities."""
 
@@ -46,6 +61,8 @@ class Metric(models.Model):
     latest_at = models.DateTimeField(null=True, blank=True)
     min_value = models.FloatField(null=True, blank=True)
     max_value = models.FloatField(null=True, blank=True)
+
+    objects = MetricQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="metric_name_per_run")]
