@@ -275,11 +275,13 @@ class Seeder:
 
     def _tag(self, pk: int, task: words.Task, dataset: str, left: int) -> list[tuple[str, str | None]]:
         chance = self._random.random
-        tags: list[tuple[str, str | None]] = [("dataset", dataset)]
+        tags: list[tuple[str, str | None]] = [("dataset", dataset), words.STARTERS[int(chance() * 2)]]
         if chance() < 0.7:
             tags.append(("stage", words.STAGES[int(chance() * len(words.STAGES))]))
         if chance() < 0.4:
             tags.append(("team", task.team))
+        if chance() < 0.3:
+            tags.append((_rare(words.RARE_TAGS, chance()), str(int(chance() * 40))))
         if chance() < 0.05:
             tags.append(("quality", words.QUALITIES[int(chance() * len(words.QUALITIES))]))
         if chance() < 0.002:
@@ -303,7 +305,8 @@ class Seeder:
             self._params.add(pk, "optimizer", words.OPTIMIZERS[int(chance() * len(words.OPTIMIZERS))], None)
         if chance() < 0.2:
             return  # it broke before the first epoch
-        for name, worst, best in place.task.metrics:
+        rare = [(_rare(words.RARE_METRICS, chance()), 1.0, 0.0)] if chance() < 0.3 else []
+        for name, worst, best in (*place.task.metrics, *rare):
             reached = best + (worst - best) * min(chance() ** 3, 0.9)
             values = [reached]
             if is_full:
@@ -363,6 +366,11 @@ class Seeder:
 
 def _is_full(left: int) -> bool:
     return left <= _NEWEST_IN_FULL or left % 100 == 0
+
+
+def _rare(names: tuple[str, ...], chance: float) -> str:
+    """Return one of `names`: the first ones often, the last ones now and then."""
+    return names[int(chance * chance * len(names))]
 
 
 def _log(model: str, dataset: str, started_at: datetime, error: str) -> str:
