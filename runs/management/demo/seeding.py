@@ -21,6 +21,7 @@ from runs.models import (
     Attempt,
     ComputeTarget,
     Experiment,
+    KeyKind,
     Membership,
     Metric,
     MetricPoint,
@@ -35,7 +36,7 @@ from runs.models import (
     Tag,
     Workspace,
 )
-from runs.search import index
+from runs.search import index, keys
 from runs.status import RunStatus
 
 _CHUNK = 20_000
@@ -76,6 +77,7 @@ class Seeder:
         # A few experiments have most of the runs.
         self._weights = list(accumulate(1 / (rank + 3) for rank in range(len(self._places))))
         self._logs: list[tuple[int, str]] = []
+        self._keys: dict[KeyKind, set[str]] = {kind: set() for kind in KeyKind}
 
     def _tables(self) -> None:
         self._runs = Table(
@@ -163,6 +165,7 @@ class Seeder:
             self._tell(made)
         for table in self._all_tables:
             table.finish()
+        keys.keep(self._workspace.pk, self._keys)
         self._write_logs()
         with connection.cursor() as cursor:
             # Planners that know nothing of the new rows take the wrong index.
@@ -266,6 +269,7 @@ class Seeder:
         )
         if is_script and chance() < 0.5:
             self._properties.add(pk, "azureml.git.commit", f"{bits >> 64:040x}"[:40])
+            self._keys[KeyKind.PROPERTY].add("azureml.git.commit")
         if started_at:
             self._measure(pk, place, model, rate, status_at, started_at, is_full=_is_full(left))
         self._remember(pk, past, person, target, reason, is_full=_is_full(left))
@@ -290,6 +294,7 @@ class Seeder:
             tags.append(("gold", None))
         for key, value in tags:
             self._tags.add(pk, key, value)
+            self._keys[KeyKind.TAG].add(key)
         return tags
 
     def _measure(
@@ -298,15 +303,21 @@ class Seeder:
         """Write the run's params and metrics: series that near their end, noisily."""
         random, chance = self._random, self._random.random
         batch = words.BATCH_SIZES[int(chance() * len(words.BATCH_SIZES))]
-        self._params.add(pk, "model", model, None)
-        self._params.add(pk, "learning_rate", f"{rate:g}", rate)
-        self._params.add(pk, "batch_size", str(batch), float(batch))
+        params: list[tuple[str, str, float | None]] = [
+            ("model", model, None),
+            ("learning_rate", f"{rate:g}", rate),
+            ("batch_size", str(batch), float(batch)),
+        ]
         if chance() < 0.5:
-            self._params.add(pk, "optimizer", words.OPTIMIZERS[int(chance() * len(words.OPTIMIZERS))], None)
+            params.append(("optimizer", words.OPTIMIZERS[int(chance() * len(words.OPTIMIZERS))], None))
+        for name, text, number in params:
+            self._params.add(pk, name, text, number)
+            self._keys[KeyKind.PARAM].add(name)
         if chance() < 0.2:
             return  # it broke before the first epoch
         rare = [(_rare(words.RARE_METRICS, chance()), 1.0, 0.0)] if chance() < 0.3 else []
         for name, worst, best in (*place.task.metrics, *rare):
+            self._keys[KeyKind.METRIC].add(name)
             reached = best + (worst - best) * min(chance() ** 3, 0.9)
             values = [reached]
             if is_full:
