@@ -1,8 +1,9 @@
 """The fields with a key, for what hangs on a run: one function for each."""
 
+from dataclasses import replace
 from typing import Any
 
-from django.db.models import F, Model, OuterRef, Q
+from django.db.models import F, Model, OuterRef, Q, QuerySet
 from django.db.models import Value as Literal
 from django.db.models.lookups import Exact
 
@@ -26,8 +27,13 @@ def _held_by(model: type[Model], test: Q) -> Q:
     return Q(plan.Holds(model._default_manager.filter(test, run=OuterRef("pk"))))
 
 
-def _runs_of(model: type[Model], *tests: Any) -> plan.Few:
-    return lambda: plan.at_most_few(model._default_manager.filter(*tests).values_list("run_id", flat=True))
+def _runs_of(model: type[Model], test: Q) -> QuerySet[Any, int]:
+    return model._default_manager.filter(test).values_list("run_id", flat=True)
+
+
+def _found(model: type[Model], test: Q) -> Condition:
+    """Return the condition that a run has a row of `model` that meets `test`, for which there is an index."""
+    return Condition(_held_by(model, test), lambda: plan.at_most_few(_runs_of(model, test)))
 
 
 def _keyed_text(model: type[Model], key_column: str, term: Term) -> Condition:
@@ -35,14 +41,17 @@ def _keyed_text(model: type[Model], key_column: str, term: Term) -> Condition:
     key = Q(**{key_column: _key_of(term)})
     if term.operator in terms.NEGATED:
         return Condition(_held_by(model, key & ~terms.text_test("value", term) & Q(value__isnull=False)))
-    found = []
-    for value in terms.plain(term):
-        few = _runs_of(model, key, Exact(ValueHead(F("value")), ValueHead(Literal(value.text))))
-        if value.is_pattern or term.operator in terms.SQL_PATTERNS:
-            part = terms.longest_part(value, term.operator)
-            few = index.contains([part]).few if model is Tag and len(part) >= index.TRIGRAM else plan.unknown
-        found.append(Condition(_held_by(model, key & terms.text_is("value", value, term.operator)), few))
-    return plan.any_of(found)
+    return plan.any_of(_keyed_value(model, key, value, term.operator) for value in terms.plain(term))
+
+
+def _keyed_value(model: type[Model], key: Q, value: Value, operator: Operator) -> Condition:
+    test = _held_by(model, key & terms.text_is("value", value, operator))
+    if value.is_pattern or operator in terms.SQL_PATTERNS:
+        part = terms.longest_part(value, operator)
+        is_long = model is Tag and len(part) >= index.TRIGRAM
+        return Condition(test, index.contains([part]).few if is_long else plan.unknown)
+    ids = _runs_of(model, key & Q(Exact(ValueHead(F("value")), ValueHead(Literal(value.text)))))
+    return Condition(test, lambda: plan.at_most_few(ids), ids=ids)
 
 
 def _tags(term: Term, scope: Scope) -> Condition:
@@ -60,7 +69,7 @@ def _params(term: Term, scope: Scope) -> Condition:
     if term.operator in terms.EXACT or (term.operator in terms.TEXT and not is_number):
         return _keyed_text(Param, "name", term)
     test = Q(name=_key_of(term)) & terms.order_test(F("number"), term, terms.point(values.number))
-    return Condition(_held_by(Param, test), _runs_of(Param, test))
+    return _found(Param, test)
 
 
 def _is_number(text: str) -> bool:
@@ -82,7 +91,7 @@ def _metrics(term: Term, scope: Scope) -> Condition:
     if term.operator is Operator.NOT_EQUAL and column == "latest_value":
         held |= Q(latest_value__isnull=True, latest_text="NaN")  # it equals nothing, so it differs
     test = Q(name=name) & held
-    return Condition(_held_by(Metric, test), _runs_of(Metric, test))
+    return _found(Metric, test)
 
 
 _DATASET = {"name": "dataset__name", "digest": "dataset__digest", "context": "context"}
@@ -94,7 +103,7 @@ def _dataset(term: Term, scope: Scope) -> Condition:
     if term.operator in terms.NEGATED:
         return Condition(_held_by(DatasetUse, ~terms.text_test(column, term)))
     test = terms.text_test(column, term)
-    return Condition(_held_by(DatasetUse, test), _runs_of(DatasetUse, test))
+    return _found(DatasetUse, test)
 
 
 def _has(term: Term, scope: Scope) -> Condition:
@@ -111,8 +120,8 @@ def _has(term: Term, scope: Scope) -> Condition:
         model, column = terms.choice(Value(kind, span=value.span), models, what="word after has:")
         if not key:
             raise QuerySyntaxError(f"'has:{kind}' needs a key", span=value.span, expected=[f"has:{kind}.key"])
-        test = Q(**{column: key})
-        found.append(Condition(_held_by(model, test), _runs_of(model, test)))
+        condition = _found(model, Q(**{column: key}))
+        found.append(replace(condition, ids=_runs_of(Tag, Q(key=key))) if model is Tag else condition)
     return plan.any_of(found)
 
 

@@ -88,9 +88,9 @@ class Seeder:
             *("cancel_requested_at", "cancel_requested_by_id", "compute_target_id", "script", "arguments"),
             "attempt_number",
         )
-        self._tags = Table(Tag, "run_id", "key", "value")
-        self._properties = Table(Property, "run_id", "key", "value")
-        self._params = Table(Param, "run_id", "name", "value", "number")
+        self._tags = Table(Tag, "run_id", "key", "value", "experiment_id")
+        self._properties = Table(Property, "run_id", "key", "value", "experiment_id")
+        self._params = Table(Param, "run_id", "name", "value", "number", "experiment_id")
         self._metrics = Table(
             Metric,
             *("run_id", "name", "kind", "point_count", "latest_value", "latest_step", "latest_at"),
@@ -255,7 +255,7 @@ class Seeder:
         )
         place.counts[parent is not None, end] += 1
         place.latest_pk = pk
-        tags = self._tag(pk, task, dataset, left)
+        tags = self._tag(pk, place, dataset, left)
         self._texts.add(
             pk,
             index.text_of(
@@ -268,7 +268,7 @@ class Seeder:
             ),
         )
         if is_script and chance() < 0.5:
-            self._properties.add(pk, "azureml.git.commit", f"{bits >> 64:040x}"[:40])
+            self._properties.add(pk, "azureml.git.commit", f"{bits >> 64:040x}"[:40], place.row.pk)
             self._keys[KeyKind.PROPERTY].add("azureml.git.commit")
         if started_at:
             self._measure(pk, place, model, rate, status_at, started_at, is_full=_is_full(left))
@@ -277,13 +277,13 @@ class Seeder:
             self._logs.append((pk, _log(model, dataset, started_at, error)))
         return pk
 
-    def _tag(self, pk: int, task: words.Task, dataset: str, left: int) -> list[tuple[str, str | None]]:
+    def _tag(self, pk: int, place: _Place, dataset: str, left: int) -> list[tuple[str, str | None]]:
         chance = self._random.random
         tags: list[tuple[str, str | None]] = [("dataset", dataset), words.STARTERS[int(chance() * 2)]]
         if chance() < 0.7:
             tags.append(("stage", words.STAGES[int(chance() * len(words.STAGES))]))
         if chance() < 0.4:
-            tags.append(("team", task.team))
+            tags.append(("team", place.task.team))
         if chance() < 0.3:
             tags.append((_rare(words.RARE_TAGS, chance()), str(int(chance() * 40))))
         if chance() < 0.05:
@@ -293,7 +293,7 @@ class Seeder:
         if chance() < 0.0005:
             tags.append(("gold", None))
         for key, value in tags:
-            self._tags.add(pk, key, value)
+            self._tags.add(pk, key, value, place.row.pk)
             self._keys[KeyKind.TAG].add(key)
         return tags
 
@@ -311,7 +311,7 @@ class Seeder:
         if chance() < 0.5:
             params.append(("optimizer", words.OPTIMIZERS[int(chance() * len(words.OPTIMIZERS))], None))
         for name, text, number in params:
-            self._params.add(pk, name, text, number)
+            self._params.add(pk, name, text, number, place.row.pk)
             self._keys[KeyKind.PARAM].add(name)
         if chance() < 0.2:
             return  # it broke before the first epoch

@@ -271,14 +271,6 @@ def test_days_are_those_of_the_readers_time_zone(experiment, owner, settings):
     assert found("created:2026-11-23", owner) == "late"
 
 
-def test_a_short_word_is_looked_for_among_the_newest_runs_of_the_list(cast, owner, monkeypatch):
-    monkeypatch.setattr(plan, "FAR", 1)
-
-    assert found("x.", owner) == "adam"
-    assert found("eu", owner) == ""
-    assert found("eu poor", owner) == "child"
-
-
 def test_a_search_for_what_is_rare_stays_within_its_list(cast, owner, stranger):
     elsewhere = factories.run(factories.experiment(stranger.workspaces.get()), by=stranger, display_name="bert here")
     index.refresh(run_ids=[elsewhere.pk])
