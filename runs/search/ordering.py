@@ -21,6 +21,8 @@ def order_of(tree: Node) -> str:
         raise QuerySyntaxError("a second order", span=asked[1].span, expected=["one order"])
     [term] = asked
     terms.only(term, Operator.MATCHES)
+    if term.key:
+        raise QuerySyntaxError(f"'{ORDER}' takes no key", span=term.span, expected=[f"{ORDER}:"])
     values = terms.plain(term, but="an order such as -created")
     if len(values) > 1:
         raise QuerySyntaxError("a second order", span=values[1].span, expected=["one order"])

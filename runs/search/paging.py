@@ -23,14 +23,14 @@ EXPERIMENT_ORDERS: Mapping[str, str] = {"created": "id", "name": "name", "submit
 class Page(Generic[Row]):
     """The rows of one page, and the cursors of its neighbors; an empty cursor is no neighbor.
 
-    `is_cut`: so many rows were looked through that the page ended before it was full;
-    the next one goes on from there.
+    `onward` is that of the two on which the search goes on, where so many rows were looked
+    through that the page ended before it was full.
     """
 
     items: list[Row]
     next: str
     previous: str
-    is_cut: bool = False
+    onward: str = ""
 
 
 def paginate(
@@ -87,7 +87,7 @@ def page_of(rows: QuerySet[Row], stretches: Sequence[Stretch], *, order: str, cu
         [items[place.row] for place in shown if place.row in items],
         next=written[False],
         previous=written[True],
-        is_cut=end is not None,
+        onward=written[is_back] if end else "",
     )
 
 

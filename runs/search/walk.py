@@ -8,9 +8,9 @@ from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
 # So many rows of an index are tested for one page: a million tests would take seconds.
-FAR = 100_000
-# Most pages are full after so many.
-_NEAR = 2_000
+FAR = 50_000
+# Most pages are full after so many; if not, after some times as many.
+_NEAR, _FARTHER = 1_000, 4
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def take(
 ) -> tuple[list[Place], Place | None]:
     """Return up to `count` rows from `place` on, and where the walk gave up, if it did so before it had them all."""
     found: list[Place] = []
-    left = FAR
+    left, size = FAR, min(_NEAR, FAR)
     for number in range(len(stretches))[:: -1 if is_back else 1]:
         if place and (number > place.stretch if is_back else number < place.stretch):
             continue
@@ -54,13 +54,13 @@ def take(
         while True:
             # The rest of the equals, then the values beyond: one condition with OR would read all equals again.
             for part in way.parts(here):
-                size = min(_NEAR if left == FAR else left, left)
                 end = way.place_of(part, size) if way.stretch.test is not None else None
                 found += way.read(part, until=end, count=count - len(found))
                 if len(found) == count:
                     return found, None
                 if end is not None:
                     left, here = left - size, end
+                    size = min(size * _FARTHER, left)
                     break
             else:
                 break

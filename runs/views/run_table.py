@@ -11,7 +11,7 @@ from runs.errors import InvalidInput
 from runs.models import Experiment, Metric, Param, Run
 from runs.models.metric import MetricKind
 from runs.models.run import RunQuerySet
-from runs.search import Found, orders, paging
+from runs.search import Found, orders, paging, walk
 from runs.status import TERMINAL
 from runs.views import columns, live, run_rows, sorting
 from runs.views.columns import Column
@@ -43,7 +43,8 @@ class RunTable:
     hidden_count: int = 0
     next: str = ""
     previous: str = ""
-    is_cut: bool = False
+    # Where a search goes on that would have taken too long for one page.
+    onward: str = ""
     has_children: bool = False
     is_mine: bool = False
     is_favorites: bool = False
@@ -69,6 +70,11 @@ class RunTable:
     def columns_text(self) -> str:
         """Return its columns as an address names them."""
         return columns.to_text(self.columns)
+
+    @property
+    def looked_through(self) -> int:
+        """Return how many runs a page looks through at most."""
+        return walk.FAR
 
     @property
     def facts(self) -> tuple[Any, ...]:
@@ -192,7 +198,7 @@ def _of(page: paging.Page[Run], shown: list[Column], request: SignedInRequest, a
         hidden_count=hidden,
         next=page.next,
         previous=page.previous,
-        is_cut=page.is_cut,
+        onward=page.onward,
         **asked,
     )
 

@@ -20,6 +20,8 @@ from runs.views.columns import Column
 from runs.views.request import SignedInRequest
 
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+# The file begins at once.
+_FIRST_ROWS = 100
 # A spreadsheet takes a text that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -51,15 +53,13 @@ def runs_export(
 
 def _rows(found: Found, shown: list[Column], experiment: Experiment | None) -> Iterator[list[list[Any]]]:
     """Yield the values of all rows, a page at a time."""
-    cursor = ""
+    cursor, limit = "", _FIRST_ROWS
     needs_tags = any(column.name == "tags" or column.source == "tags" for column in shown)
     listed = Run.objects.for_lists().prefetch_related("tags") if needs_tags else Run.objects.for_lists()
     while True:
-        page = orders.paginate(
-            found, order=found.order, cursor=cursor, limit=limits.PAGE_ROWS, experiment=experiment, rows=listed
-        )
+        page = orders.paginate(found, order=found.order, cursor=cursor, limit=limit, experiment=experiment, rows=listed)
         yield _values(page.items, shown)
-        cursor = page.next
+        cursor, limit = page.next, limits.PAGE_ROWS
         if not cursor:
             return
 

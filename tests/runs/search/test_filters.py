@@ -184,6 +184,7 @@ QUERIES = [
     ('metrics."a.min">6.5', "child"),
     ("metrics.a.min.min<7", "child"),
     ("has:metrics.loss", "bert-large child"),
+    ("order:-metrics.loss is:child", "child"),
     # Together.
     ("tags.quality:poor churn", "child"),
     ("(tags.quality:poor OR has:tags.gold) -experiment:sales", "child"),

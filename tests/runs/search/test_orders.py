@@ -114,7 +114,7 @@ def test_a_page_that_is_full_is_not_cut(runs, monkeypatch):
 
     page = orders.paginate(Found(Run.objects.all(), Q(number__gt=1)), limit=2)
 
-    assert (len(page.items), page.is_cut, bool(page.next)) == (2, False, True)
+    assert (len(page.items), page.onward, bool(page.next)) == (2, "", True)
 
 
 @pytest.mark.parametrize("order", ["metrics.loss", "params.lr", "tags.grade", "properties.none"])
