@@ -1,11 +1,12 @@
 """Metrics: named series of values, with the summaries that lists and search read."""
 
-from typing import Any, Self
+from typing import Self
 
 from django.db import models
 
 from runs import limits
 from runs.models.experiment import Experiment
+from runs.models.experiment_of_run import ExperimentOfRun
 from runs.models.run import Run
 
 # MLflow's clients measure the machine too: `system/cpu_utilization_percentage`.
@@ -20,16 +21,6 @@ class MetricKind(models.TextChoices):
     ROW = "row", "Row"  # `text` holds a JSON object: log_row, log_table
     IMAGE = "image", "Image"  # `text` holds the path of an artifact
     DOCUMENT = "document", "Document"  # `text` holds JSON: confusion matrix, residuals, ...
-
-
-class ExperimentOfRun(models.ForeignKey):
-    """The experiment of the row's run, filled in by itself: a run never changes it."""
-
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Return the row's value, which is looked up at the run unless it is set."""
-        if getattr(model_instance, self.attname) is None:
-            setattr(model_instance, self.attname, model_instance.run.experiment_id)  # type: ignore[attr-defined]
-        return super().pre_save(model_instance, add)
 
 
 class MetricQuerySet(models.QuerySet["Metric"]):
