@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from runs.execution import cgroup
 from runs.models import ComputeTarget, Experiment, Role, Workspace
 from tests import factories
 
@@ -30,7 +31,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the tests of the other database, and those of a browser where there is none.
 
     Left out is not skipped: it is no part of this run, and the closing line counts it. In
-    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing browser is an error.
+    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing browser is an error. A control group is
+    nothing that one could install.
     """
     unfit = {"sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"}
     if os.geteuid() != 0:
@@ -41,11 +43,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unfit.add("browser")
     if not shutil.which("nginx") and not os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
         unfit.add("nginx")
+    if not _has_cgroup():
+        unfit.add("cgroup")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unfit)]
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     # The journeys take longest, so they begin first, each file of them in a process of its own.
     items[:] = sorted((item for item in items if item not in gone), key=lambda item: not _is_journey(item))
+
+
+def _has_cgroup() -> bool:
+    try:
+        cgroup.Group().remove()
+    except OSError:
+        return False
+    return True
 
 
 def _is_journey(item: pytest.Item) -> bool:
