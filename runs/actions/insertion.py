@@ -72,7 +72,7 @@ def insert(
     if parent is not None:
         # Held, so that a cancel of the parent either sees these children or stops them here.
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
-        _check_parent(parent, experiment)
+        _check_parent(parent, experiment, len(runs))
     # The row of the experiment hands out the numbers; SQLite has one writer at a time anyway.
     number = Experiment.objects.select_for_update().values_list("latest_run_number", flat=True).get(pk=experiment.pk)
     for run in runs:
@@ -116,7 +116,7 @@ def insert(
     experiment.latest_submitted_at, experiment.archived_at = at, None
 
 
-def _check_parent(parent: Run, experiment: Experiment) -> None:
+def _check_parent(parent: Run, experiment: Experiment, count: int) -> None:
     if parent.workspace_id != experiment.workspace_id:
         raise InvalidInput("The parent run is in another workspace.", field="parent_run_id")
     if parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
@@ -127,6 +127,9 @@ def _check_parent(parent: Run, experiment: Experiment) -> None:
         above = Run.objects.values_list("parent_id", flat=True).get(pk=above)
     if depth >= limits.TREE_DEPTH:
         raise InvalidInput(f"Runs nest at most {limits.TREE_DEPTH} deep.", field="parent_run_id")
+    # A script that submits itself without end is stopped here; the index makes it cheap.
+    if Run.objects.filter(root_id=parent.root_id or parent.pk).order_by()[limits.RUNS_PER_TREE - count :].exists():
+        raise InvalidInput(f"A run has at most {limits.RUNS_PER_TREE:,} below it.", field="parent_run_id")
 
 
 def enabled_target(name: str) -> ComputeTarget:
