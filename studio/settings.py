@@ -92,7 +92,7 @@ MIDDLEWARE = [
     "runs.middleware.RefusalMiddleware",
 ]
 # Tags that every template may use without {% load %}, so that one source serves Django 5.2 and 6.
-_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static"]
+_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static", "django.templatetags.tz"]
 _TEMPLATE_BUILTINS += ["runs.templatetags.studio", "runs.templatetags.run_cells"]
 if django.VERSION < (6, 0):
     INSTALLED_APPS.append("template_partials")
