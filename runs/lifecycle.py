@@ -13,6 +13,7 @@ from runs import limits
 from runs.errors import Conflict
 from runs.models import Run, RunEvent, RunType, StatusCount
 from runs.status import TERMINAL, TRANSITIONS, RunStatus
+from runs.wording import say
 
 _RUNS_PER_QUERY = 500
 
@@ -23,7 +24,10 @@ class IllegalTransition(Conflict):
     code = "illegal_transition"
 
     def __init__(self, run: Run, to: RunStatus) -> None:
-        super().__init__(f"{run.run_id} is {run.status} and cannot become {to}.", field="status")
+        super().__init__(
+            say("{run_id} is {status} and cannot become {to}.", run_id=run.run_id, status=run.status, to=to),
+            field="status",
+        )
 
 
 class LostRace(Conflict):
@@ -32,7 +36,10 @@ class LostRace(Conflict):
     code = "lost_race"
 
     def __init__(self, run: Run, to: RunStatus) -> None:
-        super().__init__(f"{run.run_id} was moved by another process before it could become {to}.", field="status")
+        super().__init__(
+            say("{run_id} was moved by another process before it could become {to}.", run_id=run.run_id, to=to),
+            field="status",
+        )
 
 
 def move(

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from django.conf import settings
 
 from runs.errors import NotFound
+from runs.wording import say
 
 _ABOUT = "example.json"
 
@@ -34,7 +35,10 @@ def get_example(name: str) -> Example:
     """Return the example `name`, or raise NotFound."""
     examples = {example.name: example for example in list_examples()}
     if name not in examples:
-        raise NotFound(f"There is no example {name[:100]!r}; there is {', '.join(examples)}.", field="example")
+        raise NotFound(
+            say("There is no example {name!r}; there is {names}.", name=name[:100], names=", ".join(examples)),
+            field="example",
+        )
     return examples[name]
 
 

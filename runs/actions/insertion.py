@@ -19,6 +19,7 @@ from runs.errors import Conflict, InvalidInput
 from runs.models import ComputeTarget, Experiment, KeyKind, Param, Property, Run, Tag
 from runs.search import index, keys
 from runs.status import RunStatus
+from runs.wording import say
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -118,7 +119,7 @@ def insert(
 
 def _check_parent(parent: Run, experiment: Experiment) -> None:
     if parent.workspace_id != experiment.workspace_id:
-        raise InvalidInput("The parent run is in another workspace.", field="parent_run_id")
+        raise InvalidInput(say("The parent run is in another workspace."), field="parent_run_id")
     if parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
         raise ParentIsCanceled(field="parent_run_id")
     depth, above = 1, parent.parent_id
@@ -126,7 +127,7 @@ def _check_parent(parent: Run, experiment: Experiment) -> None:
         depth += 1
         above = Run.objects.values_list("parent_id", flat=True).get(pk=above)
     if depth >= limits.TREE_DEPTH:
-        raise InvalidInput(f"Runs nest at most {limits.TREE_DEPTH} deep.", field="parent_run_id")
+        raise InvalidInput(say("Runs nest at most {most} deep.", most=limits.TREE_DEPTH), field="parent_run_id")
 
 
 def enabled_target(name: str) -> ComputeTarget:
@@ -135,9 +136,12 @@ def enabled_target(name: str) -> ComputeTarget:
     target = ComputeTarget.objects.filter(name=name).first()
     if target is None:
         names = ", ".join(ComputeTarget.objects.enabled().order_by("name").values_list("name", flat=True)[:10])
-        raise InvalidInput(f"There is no compute target {name!r}; there is {names or 'none'}.", field="compute_target")
+        raise InvalidInput(
+            say("There is no compute target {name!r}; there is {names}.", name=name, names=names or say("none")),
+            field="compute_target",
+        )
     if not target.is_enabled:
-        raise InvalidInput(f"The compute target {name!r} is disabled.", field="compute_target")
+        raise InvalidInput(say("The compute target {name!r} is disabled.", name=name), field="compute_target")
     return target
 
 
@@ -145,8 +149,12 @@ def check_run_id(run_id: str) -> str:
     """Return `run_id` if it may be one. Raises InvalidInput."""
     if not _RUN_ID.fullmatch(run_id) or ".." in run_id:
         raise InvalidInput(
-            f"{run_id[:100]!r} is no run id: expected up to {limits.RUN_ID_LENGTH} letters, digits, `_`, `.` and `-`,"
-            " beginning with a letter or digit.",
+            say(
+                "{run_id!r} is no run id: expected up to {most} letters, digits, `_`, `.` "
+                "and `-`, beginning with a letter or digit.",
+                run_id=run_id[:100],
+                most=limits.RUN_ID_LENGTH,
+            ),
             field="run_id",
         )
     return run_id
@@ -168,7 +176,9 @@ def stored_requirements(config: ScriptRunConfig) -> str | list[str] | None:
 def check_idempotency_key(key: str) -> None:
     """Raise InvalidInput for a key that no header can carry."""
     if key and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidInput("Expected an idempotency key of 1 to 128 visible ASCII characters.", field="idempotency_key")
+        raise InvalidInput(
+            say("Expected an idempotency key of 1 to 128 visible ASCII characters."), field="idempotency_key"
+        )
 
 
 def digest(*request: Any) -> str:
@@ -194,6 +204,6 @@ def refuse_taken(run_ids: list[str]) -> None:
     """Raise RunIdTaken if one of these ids is taken, or stands here twice."""
     taken = Run.objects.filter(run_id__in=run_ids).values_list("run_id", flat=True).first()
     if taken is not None:
-        raise RunIdTaken(f"There is a run {taken!r} already.", field="run_id")
+        raise RunIdTaken(say("There is a run {taken!r} already.", taken=taken), field="run_id")
     if len(set(run_ids)) < len(run_ids):
-        raise RunIdTaken("Two of the runs have the same id.", field="run_id")
+        raise RunIdTaken(say("Two of the runs have the same id."), field="run_id")

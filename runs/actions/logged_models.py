@@ -14,6 +14,7 @@ from runs.actions.recording import Point
 from runs.errors import NotFound
 from runs.models import Experiment, LoggedModel, LoggedModelMetric, LoggedModelUse, Run
 from runs.models.logged_model import LoggedModelStatus
+from runs.wording import say
 
 _NAME_LENGTH = 500
 
@@ -145,7 +146,7 @@ def _find(run: Run, model_ids: Iterable[str]) -> dict[str, LoggedModel]:
     rows = LoggedModel.objects.present().filter(model_id__in=wanted, experiment__workspace_id=run.workspace_id)
     found = {model.model_id: model for model in rows}
     if absent := wanted - set(found):
-        raise NotFound(f"Logged model with ID '{min(absent)[:100]}' not found.", field="model_id")
+        raise NotFound(say("Logged model with ID '{absent}' not found.", absent=min(absent)[:100]), field="model_id")
     return found
 
 

@@ -11,6 +11,7 @@ from runs.actions import examples, snapshots
 from runs.errors import NotFound
 from runs.models import PublishedPipeline, Run, Snapshot, Workspace
 from runs.pipelines import drawing
+from runs.wording import say
 
 _RUNS_LOOKED_AT = 300
 _SCRIPTS = 40
@@ -68,7 +69,7 @@ def get_step(workspace: Workspace, key: str, *, at: datetime) -> tuple[str, dict
         pipeline = PublishedPipeline.objects.filter(workspace=workspace, pipeline_id=pipeline_id).first()
         if pipeline is not None and name in drawing.steps_of(pipeline.definition):
             return name, _unwired(drawing.steps_of(pipeline.definition)[name])
-    raise NotFound("There is no such step in the palette any more.", field="component")
+    raise NotFound(say("There is no such step in the palette any more."), field="component")
 
 
 def _scripts(workspace: Workspace) -> Iterator[Component]:

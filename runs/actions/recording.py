@@ -17,6 +17,7 @@ from runs.errors import Conflict, InvalidInput
 from runs.models import Artifact, KeyKind, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
 from runs.search import keys
+from runs.wording import say
 
 _STEP = 2**63 - 1
 # Numbers and texts may share a series: a loss that is "diverged" once is no reason to lose the rest.
@@ -30,7 +31,12 @@ class ParamIsSet(InvalidInput):
     code = "param_is_set"
 
     def __init__(self, name: str, *, held: str, value: str) -> None:
-        super().__init__(f"The param {name!r} is already {held!r} and cannot become {value!r}.", field=f"params.{name}")
+        super().__init__(
+            say(
+                "The param {name!r} is already {held!r} and cannot become {value!r}.", name=name, held=held, value=value
+            ),
+            field=f"params.{name}",
+        )
         self.name, self.held, self.value = name, held, value
 
 
@@ -73,7 +79,11 @@ def log_metrics(
     """
     if len(points) > limits.METRIC_POINTS_PER_BATCH:
         raise InvalidInput(
-            f"The batch has {len(points):,} points; at most {limits.METRIC_POINTS_PER_BATCH:,} are allowed.",
+            say(
+                "The batch has {points:,} points; at most {most:,} are allowed.",
+                points=len(points),
+                most=limits.METRIC_POINTS_PER_BATCH,
+            ),
             field="points",
         )
     checks.text(batch_id, field="batch_id", limit=64)
@@ -86,7 +96,12 @@ def log_metrics(
             metric = series[point.name]
             if metric.kind != point.kind and not (metric.kind in _SCALAR and point.kind in _SCALAR):
                 raise InvalidInput(
-                    f"The metric {point.name!r} is of kind {metric.kind} and cannot take a {point.kind}.",
+                    say(
+                        "The metric {point!r} is of kind {kind} and cannot take a {given}.",
+                        point=point.name,
+                        kind=metric.kind,
+                        given=point.kind,
+                    ),
                     field=f"points.{position}.kind",
                 )
             row.metric = metric
@@ -181,10 +196,11 @@ def _row(point: Point, *, field: str, at: datetime) -> MetricPoint:
     checks.key(point.name, field=f"{field}.name", limit=limits.METRIC_NAME_LENGTH)
     if point.kind not in MetricKind.values:
         raise InvalidInput(
-            f"{point.kind!r} is no kind of metric: {', '.join(MetricKind.values)}.", field=f"{field}.kind"
+            say("{kind!r} is no kind of metric: {names}.", kind=point.kind, names=", ".join(MetricKind.values)),
+            field=f"{field}.kind",
         )
     if point.step is not None and not -_STEP <= point.step <= _STEP:
-        raise InvalidInput("The step is no 64-bit number.", field=f"{field}.step")
+        raise InvalidInput(say("The step is no 64-bit number."), field=f"{field}.step")
     value, text = None, point.text
     if point.kind == MetricKind.NUMBER:
         value, text = _number(_announced(point, field=f"{field}.value"), field=f"{field}.value")
@@ -198,7 +214,7 @@ def _announced(point: Point, *, field: str) -> float:
         return point.value
     if point.text in ("NaN", "Infinity", "-Infinity"):
         return float(point.text)
-    raise InvalidInput("A number needs a value.", field=field)
+    raise InvalidInput(say("A number needs a value."), field=field)
 
 
 def _number(value: float, *, field: str) -> tuple[float | None, str]:
@@ -206,7 +222,7 @@ def _number(value: float, *, field: str) -> tuple[float | None, str]:
     try:
         number = float(value)
     except (OverflowError, TypeError, ValueError):
-        raise InvalidInput("The value is no number that a double can hold.", field=field) from None
+        raise InvalidInput(say("The value is no number that a double can hold."), field=field) from None
     if math.isnan(number):
         return None, "NaN"
     if math.isinf(number):

@@ -10,6 +10,7 @@ from runs.actions import checks
 from runs.errors import Conflict
 from runs.models import KeyKind, Property, Run, Tag
 from runs.search import index, keys
+from runs.wording import say
 
 
 class PropertyIsWriteOnce(Conflict):
@@ -59,7 +60,9 @@ def add_properties(*, run: Run, properties: Mapping[str, Any]) -> None:
         for key, value in checked.items():
             if held[key] != value:
                 raise PropertyIsWriteOnce(
-                    f"The property {key!r} is already {held[key][:100]!r} and cannot be changed.",
+                    say(
+                        "The property {key!r} is already {held!r} and cannot be changed.", key=key, held=held[key][:100]
+                    ),
                     field=f"properties.{key}",
                 )
         checks.count(len(held), field="properties", limit=limits.PROPERTIES_PER_RUN)

@@ -28,6 +28,7 @@ from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import Operator, Range, Span, Term, Value
 from runs.search.plan import Condition
 from runs.status import ACTIVE, TERMINAL, RunStatus
+from runs.wording import say
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ TextField.register_lookup(Like)
 def _only(term: Term, *operators: Operator) -> None:
     if term.operator not in operators:
         raise QuerySyntaxError(
-            f"'{term.path[0]}' cannot be compared by '{term.operator}'", span=term.span, expected=list(operators)
+            say("'{path}' cannot be compared by '{operator}'", path=term.path[0], operator=term.operator),
+            span=term.span,
+            expected=list(operators),
         )
 
 
@@ -126,10 +129,12 @@ def _plain(term: Term, *, but: str = "") -> list[Value]:
     for value in term.values:
         if isinstance(value, Range):
             raise QuerySyntaxError(
-                f"'{term.path[0]}' takes no range: put dots in quotation marks", span=value.span, expected=["a value"]
+                say("'{path}' takes no range: put dots in quotation marks", path=term.path[0]),
+                span=value.span,
+                expected=[say("a value")],
             )
         if but and value.is_pattern:
-            raise QuerySyntaxError(f"'{term.path[0]}' takes no '*'", span=value.span, expected=[but])
+            raise QuerySyntaxError(say("'{path}' takes no '*'", path=term.path[0]), span=value.span, expected=[but])
     return [value for value in term.values if isinstance(value, Value)]
 
 
@@ -144,7 +149,10 @@ def _choice(value: Value, names: dict[str, Any], *, what: str) -> Any:
     if found is None:
         suggestion = nearest(value.text, names)
         raise QuerySyntaxError(
-            f"unknown {what} '{value.text}'", span=value.span, suggestion=suggestion, expected=sorted(names)
+            say("unknown {what} '{value}'", what=what, value=value.text),
+            span=value.span,
+            suggestion=suggestion,
+            expected=sorted(names),
         )
     return found
 
@@ -235,7 +243,7 @@ def _status(term: Term, scope: Scope) -> Condition:
     names: dict[str, frozenset[RunStatus]] = {status.lower(): frozenset({status}) for status in RunStatus}
     names |= {"active": ACTIVE, "ended": TERMINAL}
     statuses = frozenset[RunStatus]().union(
-        *(_choice(value, names, what="status") for value in _plain(term, but="a status such as failed"))
+        *(_choice(value, names, what=say("status")) for value in _plain(term, but=say("a status such as failed")))
     )
     # One query for each status, joined: for a list of them SQLite walks all runs instead of the index.
     first, *others = (scope.queryset.filter(status=status).values_list("pk", flat=True) for status in sorted(statuses))
@@ -257,8 +265,8 @@ def _is(term: Term, scope: Scope) -> Condition:
     starred = Favorite.objects.filter(user_id=scope.user.pk).values_list("run_id", flat=True)
     short: dict[str, plan.Few] = {"favorite": lambda: plan.at_most_few(starred)}
     return plan.any_of(
-        Condition(_choice(value, names, what="word after is:"), short.get(value.text.lower(), plan.unknown))
-        for value in _plain(term, but="a word")
+        Condition(_choice(value, names, what=say("word after is:")), short.get(value.text.lower(), plan.unknown))
+        for value in _plain(term, but=say("a word"))
     )
 
 
@@ -300,13 +308,15 @@ def _target(term: Term, scope: Scope) -> Condition:
 def _type(term: Term, scope: Scope) -> Condition:
     _only(term, *_TEXT)
     names = {run_type.value: run_type.value for run_type in RunType}
-    types = [_choice(value, names, what="run type") for value in _plain(term, but="a run type such as script")]
+    types = [
+        _choice(value, names, what=say("run type")) for value in _plain(term, but=say("a run type such as script"))
+    ]
     return _unless(Condition(plan.is_one_of("run_type", types, by_index=False)), term.operator)
 
 
 def _parent(term: Term, scope: Scope) -> Condition:
     _only(term, *_TEXT)
-    run_ids = {value.text for value in _plain(term, but="none or a run id")}
+    run_ids = {value.text for value in _plain(term, but=say("none or a run id"))}
     parents = list(Run.objects.filter(run_id__in=run_ids).values_list("pk", flat=True))
     test = Q(parent_id__in=parents)
     if "none" in run_ids:
@@ -318,7 +328,7 @@ def _id(term: Term, scope: Scope) -> Condition:
     _only(term, *_TEXT, *_EXACT)
     if term.operator in _SQL_PATTERNS:
         return Condition(_text_test("run_id", term))
-    run_ids = [value.text for value in _plain(term, but="a run id")]
+    run_ids = [value.text for value in _plain(term, but=say("a run id"))]
     return _unless(Condition(Q(run_id__in=run_ids)), term.operator)
 
 
@@ -413,7 +423,7 @@ def _newest_until(term: Term, read: Read) -> plan.Newest:
 def _key_of(term: Term) -> str:
     if not term.key:
         name = term.path[0]
-        raise QuerySyntaxError(f"'{name}' needs a key", span=term.span, expected=[f"{name}.key:value"])
+        raise QuerySyntaxError(say("'{name}' needs a key", name=name), span=term.span, expected=[f"{name}.key:value"])
     return term.key
 
 
@@ -485,7 +495,7 @@ _DATASET = {"name": "dataset__name", "digest": "dataset__digest", "context": "co
 
 def _dataset(term: Term, scope: Scope) -> Condition:
     _only(term, *_TEXT, *_EXACT)
-    column = _choice(Value(term.key, span=term.span), _DATASET, what="key of a dataset")
+    column = _choice(Value(term.key, span=term.span), _DATASET, what=say("key of a dataset"))
     if term.operator in _NEGATED:
         return Condition(_held_by(DatasetUse, ~_text_test(column, term)))
     test = _text_test(column, term)
@@ -501,40 +511,44 @@ def _has(term: Term, scope: Scope) -> Condition:
         "metrics": (Metric, "name"),
     }
     found = []
-    for value in _plain(term, but="such as tags.gold"):
+    for value in _plain(term, but=say("such as tags.gold")):
         kind, _, key = value.text.partition(".")
-        model, column = _choice(Value(kind, span=value.span), models, what="word after has:")
+        model, column = _choice(Value(kind, span=value.span), models, what=say("word after has:"))
         if not key:
-            raise QuerySyntaxError(f"'has:{kind}' needs a key", span=value.span, expected=[f"has:{kind}.key"])
+            raise QuerySyntaxError(
+                say("'has:{kind}' needs a key", kind=kind), span=value.span, expected=[f"has:{kind}.key"]
+            )
         test = Q(**{column: key})
         found.append(Condition(_held_by(model, test), _runs_of(model, test)))
     return plan.any_of(found)
 
 
 FIELDS: dict[str, Field] = {
-    "status": Field("The status, or active or ended", "status:failed,canceled", _status),
-    "submitter": Field("Who submitted it; me is you", "submitter:me", _submitter),
-    "experiment": Field("The experiment's name", "experiment:churn-*", _experiment),
-    "name": Field("A part of the display name", 'name:"learning rate"', _held_text("display_name")),
-    "description": Field("A part of the description", "description:baseline", _held_text("description")),
-    "id": Field("The run id", "id:churn_1700000000_1f2e3d4c", _id),
-    "number": Field("The run number in its experiment", "number:>5", _number),
-    "type": Field("What drives the run: script, interactive, pipeline or step", "type:script", _type),
-    "target": Field("The compute target, or none", "target:gpu", _target),
-    "parent": Field("The run id of the parent, or none", "parent:none", _parent),
-    "created": Field("When it was submitted", "created:2026-11-01..2026-11-23", _created),
-    "started": Field("When it started to run", "started:>2026-11-01", _started),
-    "ended": Field("When it ended", "ended:today", _ended),
-    "duration": Field("How long it ran, once it has ended", "duration:>10m", _duration),
-    "tags": Field("The value of a tag", 'tags.quality:"great run"', _tags, takes_key=True),
-    "properties": Field("The value of a property", "properties.author:azureml-user", _properties, takes_key=True),
-    "params": Field("The value of a param; numbers compare as numbers", "params.lr>=0.001", _params, takes_key=True),
+    "status": Field(say("The status, or active or ended"), "status:failed,canceled", _status),
+    "submitter": Field(say("Who submitted it; me is you"), "submitter:me", _submitter),
+    "experiment": Field(say("The experiment's name"), "experiment:churn-*", _experiment),
+    "name": Field(say("A part of the display name"), 'name:"learning rate"', _held_text("display_name")),
+    "description": Field(say("A part of the description"), "description:baseline", _held_text("description")),
+    "id": Field(say("The run id"), "id:churn_1700000000_1f2e3d4c", _id),
+    "number": Field(say("The run number in its experiment"), "number:>5", _number),
+    "type": Field(say("What drives the run: script, interactive, pipeline or step"), "type:script", _type),
+    "target": Field(say("The compute target, or none"), "target:gpu", _target),
+    "parent": Field(say("The run id of the parent, or none"), "parent:none", _parent),
+    "created": Field(say("When it was submitted"), "created:2026-11-01..2026-11-23", _created),
+    "started": Field(say("When it started to run"), "started:>2026-11-01", _started),
+    "ended": Field(say("When it ended"), "ended:today", _ended),
+    "duration": Field(say("How long it ran, once it has ended"), "duration:>10m", _duration),
+    "tags": Field(say("The value of a tag"), 'tags.quality:"great run"', _tags, takes_key=True),
+    "properties": Field(say("The value of a property"), "properties.author:azureml-user", _properties, takes_key=True),
+    "params": Field(
+        say("The value of a param; numbers compare as numbers"), "params.lr>=0.001", _params, takes_key=True
+    ),
     "metrics": Field(
-        "The latest value of a metric, or its min or max", "metrics.loss.min<0.2", _metrics, takes_key=True
+        say("The latest value of a metric, or its min or max"), "metrics.loss.min<0.2", _metrics, takes_key=True
     ),
     "dataset": Field(
-        "The name, digest or context of a dataset that it read", "dataset.name:iris", _dataset, takes_key=True
+        say("The name, digest or context of a dataset that it read"), "dataset.name:iris", _dataset, takes_key=True
     ),
-    "has": Field("Whether there is such a tag, property, param or metric", "has:tags.gold", _has),
-    "is": Field("active, ended, archived, child, mine or favorite", "is:archived", _is),
+    "has": Field(say("Whether there is such a tag, property, param or metric"), "has:tags.gold", _has),
+    "is": Field(say("active, ended, archived, child, mine or favorite"), "is:archived", _is),
 }

@@ -9,6 +9,7 @@ from runs.search.fields import FIELDS, Scope, nearest
 from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import And, Node, Not, Or, Term, Word
 from runs.search.plan import Condition
+from runs.wording import say
 
 
 def apply(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime, far: int | None = None) -> RunQuerySet:
@@ -56,11 +57,11 @@ def _compile_term(term: Term, scope: Scope) -> Condition:
     field = FIELDS.get(name.lower())
     if field is None:
         raise QuerySyntaxError(
-            f"unknown field '{name}'",
+            say("unknown field '{name}'", name=name),
             span=nodes.Span(term.span.position, len(name)),
             suggestion=nearest(name, FIELDS),
             expected=FIELDS,
         )
     if term.key and not field.takes_key:
-        raise QuerySyntaxError(f"'{name}' takes no key", span=term.span, expected=[f"{name}:"])
+        raise QuerySyntaxError(say("'{name}' takes no key", name=name), span=term.span, expected=[f"{name}:"])
     return field.compile(term, scope)

@@ -14,6 +14,7 @@ from runs.errors import InvalidInput
 from runs.search import metric_order
 from runs.search.metric_order import MetricOrder
 from runs.search.plan import Unindexed, is_narrowed
+from runs.wording import say
 
 Row = TypeVar("Row", bound=Model)
 
@@ -71,7 +72,9 @@ def paginate(
     """
     key = _key_of(order, orders)
     if not 1 <= limit <= limits.PAGE_ROWS:
-        raise InvalidInput(f"limit is {limit}; expected 1 to {limits.PAGE_ROWS}.", field="limit")
+        raise InvalidInput(
+            say("limit is {limit}; expected 1 to {most}.", limit=limit, most=limits.PAGE_ROWS), field="limit"
+        )
     place = _read(cursor, order, queryset.model, key) if cursor else None
     is_back = place is not None and place.is_back
     rows, values = _rows(queryset, key, order.startswith("-"), place, limit + 1)
@@ -101,7 +104,10 @@ def _key_of(order: str, orders: Mapping[str, str]) -> _Key:
     metric = metric_order.read(name) if orders is ORDERS else None
     if metric is None and name not in orders:
         names = [*orders, *(f"{summary}:NAME" for summary in metric_order.SUMMARIES if orders is ORDERS)]
-        raise InvalidInput(f"{order!r} is no order; expected one of {', '.join(names)}, or -name.", field="order")
+        raise InvalidInput(
+            say("{order!r} is no order; expected one of {names}, or -name.", order=order, names=", ".join(names)),
+            field="order",
+        )
     return metric or orders[name]
 
 
@@ -169,10 +175,17 @@ def _read(cursor: str, order: str, model: type[Model], key: _Key) -> _Place:
         written_order, is_back, value, row_id = signing.Signer(salt=_SALT).unsign_object(cursor)
     except (signing.BadSignature, ValueError, TypeError):
         raise InvalidInput(
-            "This cursor is not one that was given out; leave it out to start anew.", field="cursor"
+            say("This cursor is not one that was given out; leave it out to start anew."), field="cursor"
         ) from None
     if written_order != order:
-        raise InvalidInput(f"This cursor belongs to the order {written_order}, not to {order}.", field="cursor")
+        raise InvalidInput(
+            say(
+                "This cursor belongs to the order {written_order}, not to {order}.",
+                written_order=written_order,
+                order=order,
+            ),
+            field="cursor",
+        )
     if value is not None and isinstance(key, str) and isinstance(model._meta.get_field(key), DateTimeField):
         value = datetime.fromisoformat(value)
     return _Place(order, is_back, value, row_id)

@@ -18,6 +18,7 @@ from runs.models.run import RunQuerySet
 from runs.models.tag import ValueHead
 from runs.search import paging, plan
 from runs.search.paging import Page
+from runs.wording import say
 
 _SALT = "runs.search.value_paging"
 SUMMARIES = {"last": "latest_value", "latest": "latest_value", "min": "min_value", "max": "max_value"}
@@ -53,7 +54,10 @@ def split(name: str) -> tuple[str, str, str]:
     """
     kind, _, key = name.partition(".")
     if kind not in KINDS or not key:
-        raise InvalidInput(f"{name!r} is none of {', '.join(f'{kind}.name' for kind in KINDS)}.", field="order")
+        raise InvalidInput(
+            say("{name!r} is none of {names}.", name=name, names=", ".join(f"{kind}.name" for kind in KINDS)),
+            field="order",
+        )
     if kind != "metrics":
         return kind, key, ""
     head, _, tail = key.rpartition(".")
@@ -72,7 +76,9 @@ def paginate(
         return paging.paginate(queryset, order=order, cursor=cursor, limit=limit)
     stretches = _stretches(queryset, experiment, *split(name))
     if not 1 <= limit <= limits.PAGE_ROWS:
-        raise InvalidInput(f"limit is {limit}; expected 1 to {limits.PAGE_ROWS}.", field="limit")
+        raise InvalidInput(
+            say("limit is {limit}; expected 1 to {most}.", limit=limit, most=limits.PAGE_ROWS), field="limit"
+        )
     falls = order.startswith("-")
     place, is_back = _read(cursor, order) if cursor else (None, False)
     entries = _take(stretches, falls, place, is_back, limit + 1)
@@ -178,8 +184,15 @@ def _read(cursor: str, order: str) -> tuple[_Entry, bool]:
         written_order, is_back, stretch, value, tie = signing.Signer(salt=_SALT).unsign_object(cursor)
     except (signing.BadSignature, ValueError, TypeError):
         raise InvalidInput(
-            "This cursor is not one that was given out; leave it out to start anew.", field="cursor"
+            say("This cursor is not one that was given out; leave it out to start anew."), field="cursor"
         ) from None
     if written_order != order:
-        raise InvalidInput(f"This cursor belongs to the order {written_order}, not to {order}.", field="cursor")
+        raise InvalidInput(
+            say(
+                "This cursor belongs to the order {written_order}, not to {order}.",
+                written_order=written_order,
+                order=order,
+            ),
+            field="cursor",
+        )
     return _Entry(stretch, value, tie, 0), is_back
