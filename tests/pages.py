@@ -34,6 +34,7 @@ NO_PAGES = {
     "run_zip": "a file",
     "run_snapshot_download": "a file",
     "run_raw_download": "a file",
+    "run_patch_download": "a file",
     "runs_export": "a file",
     "experiment_export": "a file",
     # What is done by POST, and leads to a page.
@@ -44,7 +45,13 @@ NO_PAGES = {
             *("experiment_delete", "trash_restore", "retention_rules", "view_save", "view_default", "view_delete"),
             *("run_cancel", "run_resubmit", "run_delete", "run_tags", "run_describe"),
             *("pipeline_run_clone", "pipeline_run_resume", "published_pipelines_enable", "published_pipeline_clone"),
-            *("schedule_pause", "pipeline_draft_new", "pipeline_draft_save", "pipeline_draft_layout"),
+            *(
+                "schedule_pause",
+                "schedule_delete",
+                "pipeline_draft_new",
+                "pipeline_draft_save",
+                "pipeline_draft_layout",
+            ),
             *("pipeline_draft_component", "pipeline_draft_delete"),
         ),
         "done by POST",
@@ -57,6 +64,8 @@ LOG = "user_logs/std_log.txt"
 
 def fill(workspace: Workspace, user: User, target: ComputeTarget) -> dict[str, str]:
     """Put something on every page, and return the addresses of all by name. Needs a STUDIO_HOME of its own."""
+    # The page of styles is for staff.
+    User.objects.filter(pk=user.pk).update(is_staff=True)
     factories.worker(kill_tier="cgroup", has_broker=False)
     experiment = factories.experiment(workspace, "diabetes", description="Ridge, **20 alphas**.")
     run = _run(experiment, user, target)
@@ -71,7 +80,7 @@ def fill(workspace: Workspace, user: User, target: ComputeTarget) -> dict[str, s
     test_run_graph.step(pipeline, "report", RunStatus.NOT_STARTED)
     draft = factories.pipeline_draft(workspace, by=user)
     published = factories.published_pipeline(workspace, by=user)
-    factories.schedule(published, by=user)
+    schedule = factories.schedule(published, by=user)
 
     below = {name: [workspace.name] for name in _OF_A_WORKSPACE}
     below |= {name: [workspace.name, experiment.name] for name in _OF_AN_EXPERIMENT}
@@ -86,6 +95,8 @@ def fill(workspace: Workspace, user: User, target: ComputeTarget) -> dict[str, s
         "run_graph": f"{reverse('run_graph', args=[pipeline.run_id])}?step=train",
         "pipeline_run_publish": reverse("pipeline_run_publish", args=[pipeline.run_id]),
         "published_pipeline": published.get_absolute_url(),
+        "schedule_new": reverse("schedule_new", args=[workspace.name, published.pipeline_id]),
+        "schedule_edit": reverse("schedule_edit", args=[schedule.schedule_id]),
         # The same addresses in other states.
         "run_detail, waiting": waiting.get_absolute_url(),
         "run_graph, times": f"{reverse('run_graph', args=[pipeline.run_id])}?view=gantt",
@@ -99,7 +110,7 @@ def fill(workspace: Workspace, user: User, target: ComputeTarget) -> dict[str, s
 
 _OF_NOTHING = (
     *("sign_in", "password_change", "preferences", "shortcuts", "token_list", "token_hand_over"),
-    "compute_list",
+    *("compute_list", "styles"),
 )
 _OF_AN_EXPERIMENT = ("experiment_detail", "experiment_columns", "chart_edit")
 _OF_A_WORKSPACE = (

@@ -31,6 +31,7 @@ _ANSWER_SECONDS = 120.0
 _IDLE_SECONDS = 4.0
 _FIRST_PAUSE_SECONDS = 0.1
 _CHUNK_BYTES = 1 << 16
+_JSON = "\r\nContent-Type: application/json"
 
 # Who asks, for the events of runs. The command line puts its own name here.
 product = "studio-sdk"
@@ -110,16 +111,17 @@ class Client:
         return self.request("PUT", path, raw=stream, headers=headers, **options).json()
 
     def post_multipart(self, path: str, *, fields: dict[str, Any], file: tuple[str, BinaryIO], key: str) -> Any:
-        """POST JSON parts and one zip, under an idempotency key: sent twice, it acts once."""
+        """POST JSON parts, small files and one zip, under an idempotency key: sent twice, it acts once."""
         boundary = uuid.uuid4().hex
         name, stream = file
         head = b""
         for field, value in fields.items():
+            is_file = isinstance(value, bytes)
+            kind = f'; filename="{field}"\r\nContent-Type: application/octet-stream'
             head += (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n'
-                "Content-Type: application/json\r\n\r\n"
-            ).encode() + json.dumps(value).encode()
-            head += b"\r\n"
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"{kind if is_file else _JSON}\r\n\r\n'
+            ).encode()
+            head += (value if is_file else json.dumps(value).encode()) + b"\r\n"
         head += (
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.zip"\r\n'
             "Content-Type: application/zip\r\n\r\n"

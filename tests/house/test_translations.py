@@ -23,7 +23,7 @@ MODULES = [
 ]
 MARKS = {"_", "say", *(f"{kind}gettext{lazy}" for kind in ("", "n", "p", "np") for lazy in ("", "_lazy"))}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sdr]|%[sdr]|%%|\{\{|\}\}|\{[^{}]*\}|</?(?:a|strong|code|span)\b[^>]*>|`[^`]*`")
-STRING = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+STRING = r"u?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
 IN_TEMPLATE = re.compile(rf"\b(?:n?gettext|_)\(\s*({STRING})|\bn?pgettext\(\s*{STRING}\s*,\s*({STRING})")
 # Attributes that a reader sees or hears.
 SPOKEN = {"title", "aria-label", "placeholder", "alt", "label", "data-label", "data-confirm", "summary"}
@@ -31,6 +31,7 @@ SPOKEN = {"title", "aria-label", "placeholder", "alt", "label", "data-label", "d
 NOT_WORDS = {
     *("Studio", "- Studio", "Enter", "Esc", "pid"),
     *("(Ctrl+Z)", "(Ctrl+Y)", "(Ctrl+C)", "(Ctrl+V)"),
+    *("local", "gpu-compute", "churn", "iris", "status:failed", "status:completed", "CSV", "JSON", "default"),
     *("quality", "val_loss, accuracy.max", "status:failed -has:tags.keep"),
 }
 

@@ -53,5 +53,4 @@ def weigh(client: httpx.Client, address: str) -> dict[str, int]:
     scripts = sum(size for part, size in sizes.items() if part.endswith(".js"))
     assert page.headers["Content-Encoding"] == "gzip"
     weight = page.num_bytes_downloaded + sum(sizes.values())
-    print(f"{address}: {weight} bytes, page {page.num_bytes_downloaded}, scripts {scripts}, {len(parts)} parts")
     return {"all": weight, "scripts": scripts, "parts": len(parts)}
