@@ -2,6 +2,7 @@
 
 import re
 import zoneinfo
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -82,9 +83,7 @@ class PreferencesForm(forms.ModelForm):
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,
-        choices=lambda: [("", _("That of my browser")), *((name, name) for name in time_zones())],
         help_text=_("All times are shown in it, and days in a search are days there. Exports are in UTC."),
-        widget=forms.Select({"data-browser-zone": ""}),
     )
     has_shortcuts = forms.BooleanField(
         label=_("Single keys are shortcuts"),
@@ -95,6 +94,12 @@ class PreferencesForm(forms.ModelForm):
     class Meta:
         model = Preferences
         fields = ("language", "time_zone", "has_shortcuts")
+
+    def __init__(self, *args: Any, browser_zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = self.fields["time_zone"]
+        assert isinstance(zones, forms.ChoiceField)  # noqa: S101 - for the type checker
+        zones.choices = [("", _("That of my browser: %s") % browser_zone), *((name, name) for name in time_zones())]
 
 
 def time_zones() -> list[str]:

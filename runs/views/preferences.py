@@ -25,15 +25,15 @@ def preferences(request: SignedInRequest) -> HttpResponse:
     """Show what the user chose, or keep what they choose now."""
     held = Preferences.objects.filter(user=request.user).first() or Preferences(user=request.user)
 
-    form = PreferencesForm(request.POST or None, instance=held)
+    browser_zone = request.COOKIES.get("timezone") or settings.TIME_ZONE
+    form = PreferencesForm(request.POST or None, instance=held, browser_zone=browser_zone)
     if form.is_valid():
         form.save()
         with translation.override(held.language or translation.get_language_from_request(request)):
             messages.success(request, _("Your preferences are kept."))
         return redirect("preferences")
 
-    context = {"form": form, "server_zone": settings.TIME_ZONE}
-    return render(request, "preferences/preferences.html", context, status=422 if form.is_bound else 200)
+    return render(request, "preferences/preferences.html", {"form": form}, status=422 if form.is_bound else 200)
 
 
 @require_safe

@@ -45,6 +45,12 @@ def test_what_is_not_chosen_is_the_browsers(client, experiment):
     assert "23 Nov 2026 13:00 CET" in page
 
 
+def test_the_zone_of_the_browser_is_offered(client):
+    client.cookies["timezone"] = "Europe/Rome"
+
+    assert "That of my browser: Europe/Rome" in client.get("/preferences/").content.decode()
+
+
 def test_a_day_of_a_search_is_a_day_of_the_readers_zone(client, experiment, team_mate):
     factories.run(experiment, by=team_mate)
     # Noon in UTC is the 24th already on the other side of the earth.
