@@ -167,7 +167,7 @@ def walk(request, studio: Studio, browser: Browser) -> Iterator[Walk]:
 
 def test_1_an_experiment_is_charted_filtered_and_kept_as_a_view(walk):
     page = walk.page
-    page.goto(f"{EXPERIMENT}?chart=line.step.loss&chart=scatter.number.loss")
+    page.goto(f"{EXPERIMENT}?chart=line.step.auc&chart=scatter.number.auc")
     walk.shoot("1-experiment")
 
     page.get_by_role("link", name=re.compile("Child runs of")).first.click()
