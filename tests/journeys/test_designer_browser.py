@@ -5,7 +5,8 @@ from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from runs.models import PipelineDraft, Run, RunType, StepRun
+from runs.actions import scheduling
+from runs.models import PipelineDraft, Run, RunType, Schedule, StepRun
 from runs.status import RunStatus
 from tests import factories
 from tests.runs.views import test_run_graph
@@ -152,6 +153,34 @@ def test_without_scripts_a_draft_is_a_form(page_for, team_mate, workspace, draft
     assert StepRun.objects.count() == 3
 
 
+def test_a_schedule_shows_its_next_times_while_it_is_written(page_for, team_mate, workspace):
+    published = factories.published_pipeline(workspace, by=team_mate)
+    page = page_for(team_mate, timezone_id="Europe/Rome")
+    page.goto(published.get_absolute_url())
+    page.get_by_role("link", name="New schedule").click()
+
+    expect(page.locator(".times li")).to_have_count(5)
+    expect(page.get_by_label("Time zone")).to_have_value("Europe/Rome")
+    expect(page.get_by_label("Cron expression", exact=True)).to_be_hidden()
+    expect(page.get_by_label("Monday")).to_be_hidden()
+    page.get_by_label("Unit").select_option("Week")
+    page.get_by_label("Monday").check()
+    expect(page.locator(".times .muted")).to_have_text(["Mon"] * 5)
+    page.get_by_label("By a cron expression").check()
+    page.get_by_label("Cron expression", exact=True).fill("0 25 * * *")
+    page.get_by_label("Cron expression", exact=True).press("Tab")
+    expect(page.locator("#schedule-times")).to_contain_text("is no cron expression")
+    page.get_by_label("Cron expression", exact=True).fill("15 4 * * FRI")
+    page.get_by_label("Cron expression", exact=True).press("Tab")
+    expect(page.locator(".times .muted")).to_have_text(["Fri"] * 5)
+    page.get_by_label("Experiment").fill("weekly")
+    page.get_by_role("button", name="Make the schedule").click()
+
+    schedule = Schedule.objects.get()
+    page.wait_for_url(f"**{reverse('schedule_edit', args=[schedule.schedule_id])}")
+    assert (schedule.cron, schedule.time_zone, schedule.experiment_name) == ("15 4 * * FRI", "Europe/Rome", "weekly")
+
+
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
 def test_the_pages_are_accessible_and_fit(
@@ -162,7 +191,8 @@ def test_the_pages_are_accessible_and_fit(
     test_run_graph.step(run, "train", RunStatus.RUNNING, item={"model": "ridge"}, started_at=factories.NOON)
     test_run_graph.step(run, "report", RunStatus.NOT_STARTED)
     published = factories.published_pipeline(workspace, by=team_mate)
-    factories.schedule(published, by=team_mate)
+    schedule = factories.schedule(published, by=team_mate)
+    scheduling.run_due(at=factories.NOON)
     page = page_for(team_mate, color_scheme=color_scheme, viewport={"width": width, "height": 860})
     graph = reverse("run_graph", args=[run.run_id])
     addresses = {
@@ -177,6 +207,8 @@ def test_the_pages_are_accessible_and_fit(
         "publish": reverse("pipeline_run_publish", args=[run.run_id]),
         "published": reverse("published_pipeline_list", args=[workspace.name]),
         "one": published.get_absolute_url(),
+        "schedule": reverse("schedule_edit", args=[schedule.schedule_id]),
+        "schedule-new": reverse("schedule_new", args=[workspace.name, published.pipeline_id]),
     }
     violations, wide = [], []
 

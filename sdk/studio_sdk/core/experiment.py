@@ -102,7 +102,10 @@ class Experiment:
         return self._known().get("archived_utc")
 
     def refresh(self) -> None:
-        """Ask the server for tags and state."""
+        """Ask the server for tags and state.
+
+        >>> experiment.refresh()
+        """
         self._document = self._client.get(self._path, {"workspace": self._workspace.name})
 
     def get_portal_url(self) -> str:
@@ -301,7 +304,10 @@ class Experiment:
 
     @staticmethod
     def delete(workspace: Workspace, experiment_id: str) -> None:
-        """Raise NotAvailable: an experiment is archived, so that its runs stay on record."""
+        """Raise NotAvailable: an experiment is archived, so that its runs stay on record.
+
+        >>> Experiment.delete(workspace, experiment.id)
+        """
         raise NotAvailable("The SDK deletes no experiments; hide one with Experiment.archive().")
 
     def _patch(self, changes: dict[str, Any]) -> None:
