@@ -1,6 +1,7 @@
 // What the toolbar's buttons and the keys do, by name.
 
 import { paste, removeSteps } from "./model.js";
+import { reveal } from "./reveal.js";
 
 const NEAR = 32;
 const FAR = 128;
@@ -77,6 +78,10 @@ export function listenToKeys(canvas, store, commands, ports) {
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const withControl = { z: "undo", y: "redo", c: "copy", v: "paste", a: "all" };
 
+  canvas.root.addEventListener("focusin", (event) => {
+    const step = event.target.closest("[data-step]")?.dataset.step;
+    if (step && event.target.matches(":focus-visible")) reveal(canvas, step);
+  });
   canvas.root.addEventListener("keydown", (event) => {
     const step = event.target.closest("[data-step]")?.dataset.step;
     const isOnPort = Boolean(event.target.closest(".port"));
