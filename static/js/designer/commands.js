@@ -1,6 +1,6 @@
 // What the toolbar's buttons and the keys do, by name.
 
-import { paste, removeSteps } from "./model.js";
+import { disconnect, paste, removeSteps } from "./model.js";
 import { reveal } from "./reveal.js";
 
 const NEAR = 32;
@@ -31,13 +31,15 @@ export function createCommands(canvas, store, { layout, say, words }) {
       store.select(Object.values(called));
     },
     remove() {
+      const { wire } = store;
+      if (wire) return store.change(({ document }) => disconnect(document, wire));
       const gone = new Set(store.selection);
-      if (!gone.size) return;
+      if (!gone.size) return undefined;
       store.change(({ document, positions }) => {
         removeSteps(document, gone);
         for (const name of gone) delete positions[name];
       });
-      canvas.root.focus();
+      return canvas.root.focus();
     },
     all: () => store.select(Object.keys(store.document.steps)),
     zoomIn: () => canvas.zoomAt(1.25),
@@ -65,7 +67,8 @@ export function createCommands(canvas, store, { layout, say, words }) {
 export function listenToButtons(strip, store, commands) {
   strip.addEventListener("click", (event) => commands[event.target.closest("[data-command]")?.dataset.command]?.());
   const refresh = () => {
-    const able = { undo: store.canUndo, redo: store.canRedo, copy: store.selection.size, remove: store.selection.size };
+    const { canUndo: undo, canRedo: redo, selection, wire } = store;
+    const able = { undo, redo, copy: selection.size, remove: selection.size || wire };
     for (const [name, isAble] of Object.entries(able)) {
       strip.querySelector(`[data-command="${name}"]`).disabled = !isAble;
     }
