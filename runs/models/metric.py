@@ -1,11 +1,16 @@
 """Metrics: named series of values, with the summaries that lists and search read."""
 
+from typing import Self
+
 from django.db import models
 
 from runs import limits
 from runs.models.experiment import Experiment
 from runs.models.experiment_of_run import ExperimentOfRun
 from runs.models.run import Run
+
+# MLflow's clients measure the machine too: `system/cpu_utilization_percentage`.
+SYSTEM_PREFIX = "system/"
 
 
 class MetricKind(models.TextChoices):
@@ -16,6 +21,18 @@ class MetricKind(models.TextChoices):
     ROW = "row", "Row"  # `text` holds a JSON object: log_row, log_table
     IMAGE = "image", "Image"  # `text` holds the path of an artifact
     DOCUMENT = "document", "Document"  # `text` holds JSON: confusion matrix, residuals, ...
+
+
+class MetricQuerySet(models.QuerySet["Metric"]):
+    """Series, by what they are about."""
+
+    def of_training(self) -> Self:
+        """Return what scripts log: what a client measured of its machine is shown with the machine."""
+        return self.exclude(name__startswith=SYSTEM_PREFIX)
+
+    def of_the_machine(self) -> Self:
+        """Return what a client measured of its machine."""
+        return self.filter(name__startswith=SYSTEM_PREFIX)
 
 
 class Metric(models.Model):
@@ -35,6 +52,8 @@ class Metric(models.Model):
     latest_at = models.DateTimeField(null=True, blank=True)
     min_value = models.FloatField(null=True, blank=True)
     max_value = models.FloatField(null=True, blank=True)
+
+    objects = MetricQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="metric_name_per_run")]

@@ -167,7 +167,7 @@ def chosen_columns(state: QueryDict, experiment: Experiment | None) -> list[Colu
 def metric_names(experiment: Experiment) -> list[str]:
     """Return the names of the metrics that the newest runs of the experiment logged as numbers."""
     newest = Run.objects.filter(experiment=experiment).top_level().order_by("-pk").values_list("pk", flat=True)
-    found = Metric.objects.filter(run__in=list(newest[:_RUNS_ASKED]), kind=MetricKind.NUMBER)
+    found = Metric.objects.of_training().filter(run__in=list(newest[:_RUNS_ASKED]), kind=MetricKind.NUMBER)
     return list(found.order_by("name").values_list("name", flat=True).distinct())
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from ninja import File, Header, Router, Status
 from ninja.files import UploadedFile
 
-from runs import search, shapes
+from runs import limits, search, shapes
 from runs.actions import (
     archiving,
     cancellation,
@@ -38,9 +38,10 @@ def submit_run(
     request: HttpRequest,
     config: bodies.Submission,
     snapshot: UploadedFile | None = File(None),  # noqa: B008 - how ninja declares it
+    git_patch: UploadedFile | None = File(None),  # noqa: B008
     idempotency_key: str = Header("", alias="Idempotency-Key"),
 ) -> Status:
-    """Submit a script: `config` is JSON, `snapshot` a zip of its source folder.
+    """Submit a script: `config` is JSON, `snapshot` a zip of its source folder, `git_patch` its uncommitted changes.
 
     The same `Idempotency-Key` with the same request returns the same run; with another it is a conflict.
     """
@@ -62,6 +63,7 @@ def submit_run(
         run_id=config.run_id,
         idempotency_key=idempotency_key,
         actor=auth.door(request),
+        git_patch=git_patch.read(limits.GIT_PATCH_BYTES + 1) if git_patch else b"",
     )
 
     return Status(201, shapes.run_document(run))
