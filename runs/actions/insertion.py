@@ -69,8 +69,8 @@ def insert(
 ) -> None:
     """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction.
 
-    They are made `at`, but for those that say when. `is_history` is for what happened
-    elsewhere: there a run may have got children before it was canceled.
+    `is_history` is for what happened elsewhere, before: such runs say when they were made,
+    and they may have ended, or got children before they were canceled.
     """
     if not runs:
         return
@@ -88,9 +88,11 @@ def insert(
         run.submitted_by = by
         run.parent = parent
         run.root = (parent.root or parent) if parent else None
-        run.created_at = run.status_at = run.created_at or at
+        if not is_history:
+            run.created_at = run.status_at = at
     Run.objects.bulk_create(runs)
-    lifecycle.record_new(runs, by=by, actor=actor)
+    record = lifecycle.record_history if is_history else lifecycle.record_new
+    record(runs, by=by, actor=actor)
     pairs = list(zip(runs, hung_on, strict=True))
     Tag.objects.bulk_create(Tag(run=run, key=key, value=value) for run, on in pairs for key, value in on.tags.items())
     Property.objects.bulk_create(
