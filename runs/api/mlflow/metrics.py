@@ -167,19 +167,19 @@ def _list(call: Call, name: str) -> list[dict[str, Any]]:
 def _read_points(given: Sequence[dict[str, Any]], name: str) -> tuple[list[Point], list[ModelPoint]]:
     """Return points of the run, and those among them that measure a model. `name` is that of their list, if any."""
     points, of_models = [], []
-    known: dict[str, str] = {}
+    known: set[str] = set()
     for place, item in enumerate(given):
         where = f"{name}[{place}]." if name else ""
-        for needed in ("key", "value", "timestamp"):
-            if item.get(needed) is None:
+        raw, value, at, step = item.get("key"), item.get("value"), item.get("timestamp"), item.get("step")
+        for needed, found in (("key", raw), ("value", value), ("timestamp", at)):
+            if found is None:
                 raise errors.missing(where + needed)
-        raw = item["key"]
-        if not isinstance(raw, str) or raw not in known:
-            known[raw if isinstance(raw, str) else ""] = key(raw, where + "key")
-        step = item.get("step")
-        value = number(item["value"], where + "value")
-        at = instant(integer(item["timestamp"], where + "timestamp"), where + "timestamp")
-        point = Point(name=raw, step=0 if step is None else integer(step, where + "step"), at=at, value=value)
+        own = raw if isinstance(raw, str) and raw in known else key(raw, where + "key")
+        known.add(own)
+        if type(value) is not float:
+            value = number(value, where + "value")
+        at = instant(at if type(at) is int else integer(at, where + "timestamp"), where + "timestamp")
+        point = Point(own, 0 if step is None else integer(step, where + "step"), at, value)
         points.append(point)
         model_id = item.get("model_id") or item.get("modelId")
         if model_id:
