@@ -19,8 +19,9 @@ def insert(
 ) -> None:
     """Insert `rows`, whose values stand in the order of `columns`, in one statement.
 
-    All columns but the row's own number are named. A row whose `unique` columns are
-    there already has its columns `update` changed instead. Instants know their zone.
+    All columns but the row's own number and those that may be null are named. Where the
+    `unique` columns of a row are there already, its columns `update` are changed instead,
+    or nothing is. Instants know their zone.
     """
     _write(_insertion(connection.vendor, model, tuple(columns), tuple(unique), tuple(update)), model, columns, rows)
 
@@ -52,9 +53,9 @@ def _insertion(
     if vendor == "postgresql":
         values = f"SELECT * FROM {_arrays(model, columns)}"  # noqa: S608
     statement = f"INSERT INTO {_quoted(model._meta.db_table)} ({_names(columns)}) {values}"
-    if update:
+    if unique:
         changes = ", ".join(f"{_quoted(column)} = EXCLUDED.{_quoted(column)}" for column in update)
-        statement += f" ON CONFLICT ({_names(unique)}) DO UPDATE SET {changes}"
+        statement += f" ON CONFLICT ({_names(unique)}) DO {f'UPDATE SET {changes}' if update else 'NOTHING'}"
     return statement
 
 

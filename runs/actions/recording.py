@@ -9,13 +9,14 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from runs import limits, rows, storage
 from runs.actions import checks, pyramid
 from runs.errors import Conflict, InvalidInput
 from runs.models import Artifact, KeyKind, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
+from runs.prepared import Prepared, repeated
 from runs.search import keys
 
 _STEP = 2**63 - 1
@@ -27,7 +28,19 @@ _NUMBER = MetricKind.NUMBER.value
 _SCALAR = frozenset({MetricKind.NUMBER.value, MetricKind.TEXT.value})
 _KINDS = frozenset(MetricKind.values)
 _POINT_COLUMNS = ("metric_id", "step", "at", "value", "text")
+_PARAM_COLUMNS = ("run_id", "name", "value", "number")
+_FRESH_COLUMNS = ("run_id", "experiment_id", "name", "kind", "point_count", "latest_text")
 _SUMMARIES = ("point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value")
+
+
+_params_of = Prepared(lambda run: Param.objects.filter(run=run).values_list("name", "value"))
+# Always in the same order, so that two writers cannot wait for each other.
+_held_series = Prepared(
+    lambda run, *names: Metric.objects.select_for_update().filter(run=run, name__in=names).order_by("name")
+)
+_series_count = Prepared(
+    lambda run: Metric.objects.filter(run=run).values("run").annotate(count=Count("pk")).values_list("count", flat=True)
+)
 
 
 class ParamIsSet(InvalidInput):
@@ -82,36 +95,39 @@ def log_metrics(
             field="points",
         )
     checks.text(batch_id, field="batch_id", limit=64)
-    checked = _checked(points)
     with transaction.atomic():
         if batch_id and not _is_new_batch(run, batch_id, at):
             return 0
-        series = _series(run, {point.name: point.kind for point in reversed(points)})
-        fresh: dict[str, list[_Row]] = {name: [] for name in series}
-        for position, (point, (value, text)) in enumerate(zip(points, checked, strict=True)):
-            metric, some = series[point.name], fresh[point.name]
-            if metric.kind != point.kind and not (metric.kind in _SCALAR and point.kind in _SCALAR):
-                raise InvalidInput(
-                    f"The metric {point.name!r} is of kind {metric.kind} and cannot take a {point.kind}.",
-                    field=f"points.{position}.kind",
-                )
-            step = point.step
-            if step is None:
-                step = 0 if is_by_step else metric.point_count + len(some)
-            some.append((step, point.at or at, value, text))
-        if is_by_step:
-            fresh = _unknown(series, fresh)
-        changed = [metric for name, metric in series.items() if fresh[name]]
-        rows.insert(
-            MetricPoint, _POINT_COLUMNS, ((metric.pk, *row) for metric in changed for row in fresh[metric.name])
-        )
-        for metric in changed:
-            _summarize(metric, fresh[metric.name], is_by_step=is_by_step)
-        pyramid.keep(
-            {metric.pk: fresh[metric.name] for metric in changed},
-            [metric for metric in changed if metric.kind in _SCALAR],
-        )
-        rows.update(Metric, ("id", *_SUMMARIES), [_summaries_of(metric) for metric in changed])
+        return store_points(run=run, points=points, at=at, is_by_step=is_by_step)
+
+
+def store_points(*, run: Run, points: Sequence[Point], at: datetime, is_by_step: bool = False) -> int:
+    """Add `points` as `log_metrics` does. Inside a transaction."""
+    checked = _checked(points)
+    series = _series(run, {point.name: point.kind for point in reversed(points)})
+    fresh: dict[str, list[_Row]] = {name: [] for name in series}
+    for position, (point, (value, text)) in enumerate(zip(points, checked, strict=True)):
+        metric, some = series[point.name], fresh[point.name]
+        if metric.kind != point.kind and not (metric.kind in _SCALAR and point.kind in _SCALAR):
+            raise InvalidInput(
+                f"The metric {point.name!r} is of kind {metric.kind} and cannot take a {point.kind}.",
+                field=f"points.{position}.kind",
+            )
+        step = point.step
+        if step is None:
+            step = 0 if is_by_step else metric.point_count + len(some)
+        some.append((step, point.at or at, value, text))
+    if is_by_step:
+        fresh = _unknown(series, fresh)
+    changed = [metric for name, metric in series.items() if fresh[name]]
+    rows.insert(MetricPoint, _POINT_COLUMNS, ((metric.pk, *row) for metric in changed for row in fresh[metric.name]))
+    for metric in changed:
+        _summarize(metric, fresh[metric.name], is_by_step=is_by_step)
+    pyramid.keep(
+        {metric.pk: fresh[metric.name] for metric in changed},
+        [metric for metric in changed if metric.kind in _SCALAR],
+    )
+    rows.update(Metric, ("id", *_SUMMARIES), [_summaries_of(metric) for metric in changed])
     return sum(map(len, fresh.values()))
 
 
@@ -136,21 +152,25 @@ def add_params(*, run: Run, params: Mapping[str, Any]) -> None:
 
     Raises ParamIsSet if one is there with another value; nothing is written then.
     """
-    checked = checks.params(params)
     with transaction.atomic():
-        held = dict(Param.objects.filter(run=run, name__in=list(checked)).values_list("name", "value"))
-        for name, value in checked.items():
-            if held.get(name, value) != value:
-                raise ParamIsSet(name, held=held[name], value=value)
-        fresh = [
-            Param(run=run, name=name, value=value, number=checks.finite(value))
-            for name, value in checked.items()
-            if name not in held
-        ]
-        if fresh:
-            Param.objects.bulk_create(fresh, ignore_conflicts=True)
-            keys.keep(run.workspace_id, {KeyKind.PARAM: checked})
-            checks.count(Param.objects.filter(run=run).count(), field="params", limit=limits.PARAMS_PER_RUN)
+        store_params(run=run, params=params)
+
+
+def store_params(*, run: Run, params: Mapping[str, Any]) -> None:
+    """Add `params` as `add_params` does. Inside a transaction."""
+    checked = checks.params(params)
+    # All of the run's: they are few, and how many they are has to be known, too.
+    held = dict(_params_of(run.pk))
+    fresh = []
+    for name, value in checked.items():
+        if held.get(name, value) != value:
+            raise ParamIsSet(name, held=held[name], value=value)
+        if name not in held:
+            fresh.append((run.pk, name, value, checks.finite(value)))
+    if fresh:
+        checks.count(len(held) + len(fresh), field="params", limit=limits.PARAMS_PER_RUN)
+        rows.insert(Param, _PARAM_COLUMNS, fresh, unique=("run_id", "name"))
+        keys.keep(run.workspace_id, {KeyKind.PARAM: checked})
 
 
 def delete_artifacts(*, run: Run, path: str) -> int:
@@ -254,19 +274,16 @@ def _is_new_batch(run: Run, batch_id: str, at: datetime) -> bool:
 
 def _series(run: Run, kinds: Mapping[str, str]) -> dict[str, Metric]:
     """Return the run's series of these names, made where missing, and held for this transaction."""
-    # Always in the same order, so that two writers cannot wait for each other.
-    held = Metric.objects.select_for_update().filter(run=run, name__in=list(kinds)).order_by("name")
-    series = {metric.name: metric for metric in held}
+    names = repeated(list(kinds))
+    series = {metric.name: metric for metric in _held_series(run.pk, *names)}
     missing = sorted(set(kinds) - set(series))
     if missing:
-        checks.count(
-            Metric.objects.filter(run=run).count() + len(missing), field="metrics", limit=limits.METRICS_PER_RUN
-        )
-        Metric.objects.bulk_create(
-            [Metric(run=run, name=name, kind=kinds[name]) for name in missing], ignore_conflicts=True
-        )
+        count = _series_count.first(run.pk) or 0
+        checks.count(count + len(missing), field="metrics", limit=limits.METRICS_PER_RUN)
+        fresh = [(run.pk, run.experiment_id, name, kinds[name], 0, "") for name in missing]
+        rows.insert(Metric, _FRESH_COLUMNS, fresh, unique=("run_id", "name"))
         keys.keep(run.workspace_id, {KeyKind.METRIC: missing})
-        series = {metric.name: metric for metric in held.all()}
+        series = {metric.name: metric for metric in _held_series(run.pk, *names)}
     return series
 
 
