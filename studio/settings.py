@@ -92,7 +92,7 @@ MIDDLEWARE = [
     "runs.middleware.RefusalMiddleware",
 ]
 # Tags that every template may use without {% load %}, so that one source serves Django 5.2 and 6.
-_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static"]
+_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static", "django.templatetags.tz"]
 _TEMPLATE_BUILTINS += ["runs.templatetags.studio", "runs.templatetags.run_cells"]
 if django.VERSION < (6, 0):
     INSTALLED_APPS.append("template_partials")
@@ -201,6 +201,12 @@ STUDIO_TARGETS = env.words("STUDIO_TARGETS")
 STUDIO_GRACE_SECONDS = env.number("STUDIO_GRACE_SECONDS", default=5)
 # A supervisor renews its lease every third of this; one that is silent for longer is NotResponding.
 STUDIO_LEASE_SECONDS = env.number("STUDIO_LEASE_SECONDS", default=15, minimum=0.3)
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # Whoever is frozen or cut off inside a transaction would keep its locks for as long, and with them everybody
+    # who is to notice that it is silent.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+        "options", f"-c idle_in_transaction_session_timeout={int(1000 * STUDIO_LEASE_SECONDS)}"
+    )
 # How long a silent attempt may come back before it is settled: it counts from the lease's end.
 STUDIO_LOST_SECONDS = env.number("STUDIO_LOST_SECONDS", default=30)
 # How long an interactive run whose client once sent heartbeats may be silent, and until when it may come back.

@@ -65,14 +65,19 @@ def insert(
     by: User,
     at: datetime,
     actor: str,
+    is_history: bool = False,
 ) -> None:
-    """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction."""
+    """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction.
+
+    They are made `at`, but for those that say when. `is_history` is for what happened
+    elsewhere: there a run may have got children before it was canceled.
+    """
     if not runs:
         return
     if parent is not None:
         # Held, so that a cancel of the parent either sees these children or stops them here.
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
-        _check_parent(parent, experiment)
+        _check_parent(parent, experiment, may_be_canceled=is_history)
     # The row of the experiment hands out the numbers; SQLite has one writer at a time anyway.
     number = Experiment.objects.select_for_update().values_list("latest_run_number", flat=True).get(pk=experiment.pk)
     for run in runs:
@@ -83,7 +88,7 @@ def insert(
         run.submitted_by = by
         run.parent = parent
         run.root = (parent.root or parent) if parent else None
-        run.created_at = run.status_at = at
+        run.created_at = run.status_at = run.created_at or at
     Run.objects.bulk_create(runs)
     lifecycle.record_new(runs, by=by, actor=actor)
     pairs = list(zip(runs, hung_on, strict=True))
@@ -116,10 +121,10 @@ def insert(
     experiment.latest_submitted_at, experiment.archived_at = at, None
 
 
-def _check_parent(parent: Run, experiment: Experiment) -> None:
+def _check_parent(parent: Run, experiment: Experiment, *, may_be_canceled: bool) -> None:
     if parent.workspace_id != experiment.workspace_id:
         raise InvalidInput("The parent run is in another workspace.", field="parent_run_id")
-    if parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
+    if not may_be_canceled and parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
         raise ParentIsCanceled(field="parent_run_id")
     depth, above = 1, parent.parent_id
     while above is not None:

@@ -45,17 +45,22 @@ class Plan:
     tags: Mapping[str, Any] | None = None
 
 
-def create(*, pipeline: PublishedPipeline, plan: Plan, by: User, at: datetime) -> Schedule:
-    """Run `pipeline` by `plan` from now on. Raises InvalidInput naming the field, or PipelineIsDisabled."""
+def create(*, pipeline: PublishedPipeline, plan: Plan, by: User, at: datetime, schedule_id: str = "") -> Schedule:
+    """Run `pipeline` by `plan` from now on. Raises InvalidInput naming the field, or PipelineIsDisabled.
+
+    Called again with an id that the caller made up for it, it returns what is there already.
+    """
     if not pipeline.is_enabled:
         raise publishing.PipelineIsDisabled(field="pipeline")
     fields = _checked(plan, pipeline=pipeline, at=at)
-    schedule = Schedule(pipeline=pipeline, workspace=pipeline.workspace, created_by=by, created_at=at, **fields)
-    schedule.next_at = _next(schedule, after=at)
-    if schedule.next_at is None:
+    next_at = _next(Schedule(**fields), after=at)
+    if next_at is None:
         raise InvalidInput("This schedule would never be due: it ends before its first time.", field="ends_at")
-    schedule.save(force_insert=True)
-    return schedule
+    fields |= {"pipeline": pipeline, "workspace": pipeline.workspace, "created_by": by, "created_at": at}
+    fields["next_at"] = next_at
+    if not schedule_id:
+        return Schedule.objects.create(**fields)
+    return Schedule.objects.get_or_create(schedule_id=schedule_id, defaults=fields)[0]
 
 
 def change(*, schedule: Schedule, changes: Mapping[str, Any], at: datetime) -> Schedule:
@@ -102,6 +107,16 @@ def delete(*, schedule: Schedule) -> None:
 def plan_of(schedule: Schedule) -> Plan:
     """Return the plan of a schedule."""
     return Plan(**{name: getattr(schedule, name) for name in Plan.__dataclass_fields__})
+
+
+def upcoming(*, plan: Plan, at: datetime, count: int) -> list[datetime]:
+    """Return the next times of a plan, at most `count`. Raises InvalidInput naming the field of when."""
+    schedule, after = Schedule(**_checked_times(plan, at=at)), at
+    times: list[datetime] = []
+    while len(times) < count and (found := _next(schedule, after=after)) is not None:
+        times.append(found)
+        after = found
+    return times
 
 
 def run_due(*, at: datetime) -> list[ScheduleTick]:
@@ -187,6 +202,21 @@ def _next(schedule: Schedule, *, after: datetime) -> datetime | None:
 
 def _checked(plan: Plan, *, pipeline: PublishedPipeline, at: datetime) -> dict[str, Any]:
     """Return the plan as the columns of a schedule. Raises InvalidInput naming the field."""
+    parameters = dict(plan.parameters or {})
+    expansion.assign(definitions.from_document(pipeline.definition), parameters)
+    return {
+        "name": checks.key(plan.name.strip(), field="name", limit=limits.PIPELINE_NAME_LENGTH),
+        "description": checks.text(plan.description, field="description", limit=limits.DESCRIPTION_LENGTH),
+        "experiment_name": experiments.check_name(plan.experiment_name),
+        "parameters": parameters,
+        "tags": checks.tags(plan.tags or {}),
+        "catches_up": plan.catches_up,
+        **_checked_times(plan, at=at),
+    }
+
+
+def _checked_times(plan: Plan, *, at: datetime) -> dict[str, Any]:
+    """Return the columns that say when."""
     if bool(plan.cron) == bool(plan.recurrence):
         raise InvalidInput("Expected one of cron and recurrence.", field="cron")
     if plan.time_zone not in available_timezones():
@@ -196,20 +226,12 @@ def _checked(plan: Plan, *, pipeline: PublishedPipeline, at: datetime) -> dict[s
     starts_at = (plan.starts_at or at).astimezone(UTC).replace(microsecond=0)
     if plan.ends_at is not None and plan.ends_at <= starts_at:
         raise InvalidInput("A schedule ends after it starts.", field="ends_at")
-    parameters = dict(plan.parameters or {})
-    expansion.assign(definitions.from_document(pipeline.definition), parameters)
     return {
-        "name": checks.key(plan.name.strip(), field="name", limit=limits.PIPELINE_NAME_LENGTH),
-        "description": checks.text(plan.description, field="description", limit=limits.DESCRIPTION_LENGTH),
-        "experiment_name": experiments.check_name(plan.experiment_name),
-        "parameters": parameters,
-        "tags": checks.tags(plan.tags or {}),
         "cron": timing.check_cron(plan.cron) if plan.cron else "",
         "recurrence": Recurrence.from_document(plan.recurrence).to_document() if plan.recurrence else None,
         "time_zone": plan.time_zone,
         "starts_at": starts_at,
         "ends_at": plan.ends_at,
-        "catches_up": plan.catches_up,
     }
 
 

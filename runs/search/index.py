@@ -103,7 +103,7 @@ def contains(words: Iterable[str]) -> Condition:
     long = [word for word in folded if len(word) >= TRIGRAM]
     if long:
         return Condition(test, lambda: at_most_few(_may_hold(long).values_list("pk", flat=True)))
-    return Condition(test, is_blind=True)
+    return Condition(test)
 
 
 def _may_hold(words: list[str]) -> QuerySet[SearchText]:

@@ -45,6 +45,7 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
     let name = "";
     store.change(({ document, positions }) => {
       name = addStep(document, found.name, found.step);
+      if (Object.keys(found.parameters).length) document.parameters = { ...found.parameters, ...document.parameters };
       positions[name] = place;
     });
     store.select([name]);

@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django.db.utils import OperationalError
 
 from runs import storage
 from runs.actions import cancellation, snapshots, submission
 from runs.actions.script_run_config import ScriptRunConfig
-from runs.execution import host, kernel
+from runs.execution import host, kernel, leftovers
 from runs.models import Attempt, Experiment, Run, RunEvent, Worker
 from tests import factories
 
@@ -121,6 +122,32 @@ class Site:
         """Return the process that supervises the run."""
         attempt = wait_for(lambda: Attempt.objects.filter(run=run, pid__isnull=False).order_by("-number").first())
         return kernel.ProcessId(attempt.pid, int(attempt.pid_started_at))
+
+    def freeze(self, run: Run) -> kernel.ProcessId:
+        """Stop the supervisor of a run that is Running, at a moment at which it holds no lock; return it."""
+        self.wait_until(run, "Running")
+        supervisor = self.supervisor(run)
+        supervisor.send(signal.SIGSTOP)
+        while self._is_locked(run, supervisor):
+            supervisor.send(signal.SIGCONT)
+            time.sleep(0.01)
+            supervisor.send(signal.SIGSTOP)
+        return supervisor
+
+    def let_go(self, run: Run) -> None:
+        """Let a script go on that waits for the file `outputs/go`."""
+        (host.work_folder(self.attempt(run)) / "code" / "outputs" / "go").touch()
+
+    def _is_locked(self, run: Run, supervisor: kernel.ProcessId) -> bool:
+        if connection.vendor == "sqlite":
+            return leftovers.writer() == supervisor
+        try:
+            with transaction.atomic():
+                Run.objects.select_for_update(nowait=True).get(pk=run.pk)
+                Attempt.objects.select_for_update(nowait=True).get(run=run, ended_at=None)
+        except OperationalError:
+            return True
+        return False
 
     def events(self, run: Run) -> list[str]:
         """Return the statuses that the run went through."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.db import connection, transaction
 
-from runs.execution import host, launcher, outcome, shutdown
+from runs.execution import agent, host, kernel, launcher, leftovers, outcome, shutdown
 from runs.execution.outcome import Outcome
 from runs.models import Attempt, Run, Worker
 from runs.status import RunStatus
@@ -24,6 +24,13 @@ from tests.runs.execution.conftest import marked, wait_for
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 SLEEPER = "import time; print('ready', flush=True); time.sleep({}); print('done')"
+# Goes on when `site.let_go` says so.
+WAITER = """
+import os, time
+print("ready", flush=True)
+while not os.path.exists("outputs/go"): time.sleep(0.05)
+print("done")
+"""
 
 
 @pytest.fixture
@@ -75,8 +82,7 @@ def test_a_run_whose_supervisor_was_killed_is_tried_again_where_that_was_allowed
 def test_a_canceled_run_whose_supervisor_was_killed_is_canceled(site, worker, mark):
     run = site.submit(forking(mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
-    supervisor = site.supervisor(run)
-    supervisor.send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     site.cancel(run)
 
     ended = site.wait_until_ended(run)
@@ -89,9 +95,8 @@ def test_a_canceled_run_whose_supervisor_was_killed_is_canceled(site, worker, ma
 def test_a_supervisor_that_was_frozen_too_long_is_killed_and_settled_once(site, worker, mark):
     run = site.submit(forking(mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
-    supervisor = site.supervisor(run)
 
-    supervisor.send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     ended = site.wait_until_ended(run)
     supervisor.send(signal.SIGCONT)
 
@@ -100,18 +105,61 @@ def test_a_supervisor_that_was_frozen_too_long_is_killed_and_settled_once(site, 
 
 
 def test_a_supervisor_that_was_frozen_shortly_goes_on(site, worker):
-    run = site.submit(SLEEPER.format(3))
+    run = site.submit(WAITER)
     site.wait_for_log(run, b"ready")
-    supervisor = site.supervisor(run)
 
-    supervisor.send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     site.wait_until(run, "NotResponding")
     supervisor.send(signal.SIGCONT)
+    site.wait_until(run, "Running")
+    site.let_go(run)
     ended = site.wait_until_ended(run)
 
     assert ended.status == "Completed"
     assert site.log(run) == b"ready\ndone\n"
     assert Attempt.objects.filter(run=run).count() == 1
+
+
+@pytest.mark.postgres
+def test_a_supervisor_that_was_frozen_inside_a_transaction_loses_its_locks_and_goes_on(site, worker):
+    run = site.submit(WAITER)
+    site.wait_for_log(run, b"ready")
+    site.wait_until(run, "Running")
+    supervisor = site.supervisor(run)
+
+    with transaction.atomic():
+        Run.objects.select_for_update().get(pk=run.pk)
+        wait_for(lambda: _waiting_for_locks() > 0)
+        supervisor.send(signal.SIGSTOP)
+    site.wait_until(run, "NotResponding")
+    supervisor.send(signal.SIGCONT)
+    site.wait_until(run, "Running")
+    site.let_go(run)
+
+    assert site.wait_until_ended(run).status == "Completed"
+    assert site.events(run)[-5:] == ["Running", "NotResponding", "Running", "Finalizing", "Completed"]
+
+
+def _waiting_for_locks():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.sqlite
+def test_a_process_that_was_frozen_with_the_write_lock_is_woken_by_whoever_waits_for_it(site):
+    code = "import os, signal, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None)"
+    code += "; db.execute('BEGIN IMMEDIATE'); os.kill(os.getpid(), signal.SIGSTOP)"
+    frozen = subprocess.Popen([sys.executable, "-c", code, connection.settings_dict["NAME"]])
+    wait_for(lambda: kernel.stat(frozen.pid)[0] == "T")
+    connection.cursor().execute("PRAGMA busy_timeout = 100")
+    duty = agent._Duty(lambda: Worker.objects.update(stopped_at=host.now()), every_seconds=0)
+
+    duty.do_when_due()  # in vain
+
+    assert frozen.wait(10) == 0
+    Worker.objects.update(stopped_at=host.now())
+    assert leftovers.writer() is None
 
 
 def test_the_end_of_a_worker_leaves_scripts_running_and_the_next_does_not_start_them_again(site):
@@ -186,11 +234,11 @@ def test_a_database_that_is_locked_over_the_end_of_a_run_delays_its_outcome_and_
 def test_an_outcome_that_its_supervisor_could_not_tell_is_told_by_a_worker(site, worker):
     run = site.submit(SLEEPER.format(60))
     site.wait_for_log(run, b"ready")
-    site.supervisor(run).send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     (host.work_folder(site.attempt(run)) / "code" / "outputs" / "model").write_text("m")
     ended = Outcome(RunStatus.FAILED, reason="Exit code 7.", exit_code=7, started_at=host.now().isoformat())
     outcome.save(site.attempt(run), ended)
-    site.supervisor(run).send(signal.SIGKILL)
+    supervisor.send(signal.SIGKILL)
 
     stored = site.wait_until_ended(run)
 
