@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -17,8 +18,10 @@ class Prepared(Generic[Row]):
     any others: `Prepared(lambda name: User.objects.filter(username=name))("ada")`.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Row]], *, is_raw: bool = False) -> None:
         self._build = build
+        # Rows of values as the driver gives them: an instant may be text, see `as_instant`.
+        self._is_raw = is_raw
         self._compiled = threading.local()
 
     def __call__(self, *values: Any) -> list[Row]:
@@ -26,13 +29,23 @@ class Prepared(Generic[Row]):
         by_count = self._compiled.__dict__
         compiled = by_count.get(str(len(values)))
         if compiled is None or compiled.connection is not connections[DEFAULT_DB_ALIAS]:
-            compiled = by_count[str(len(values))] = _Compiled(self._build, len(values))
+            compiled = by_count[str(len(values))] = _Compiled(self._build, len(values), self._is_raw)
         return compiled.ask(values)
 
     def first(self, *values: Any) -> Row | None:
         """Return the first of the rows, or None."""
         found = self(*values)
         return found[0] if found else None
+
+
+def raw(queryset: QuerySet[Any, Row]) -> list[Row]:
+    """Return the rows of a queryset of values as the driver gives them: for thousands of them."""
+    return Prepared(lambda: queryset, is_raw=True)()
+
+
+def as_instant(value: Any) -> datetime:
+    """Return the instant that a raw row has, without its zone, which is UTC: SQLite keeps it as text."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value.replace(tzinfo=None)
 
 
 def repeated(values: Sequence[Any]) -> Sequence[Any]:
@@ -44,7 +57,7 @@ def repeated(values: Sequence[Any]) -> Sequence[Any]:
 class _Compiled:
     """The statement for a number of values, on one connection."""
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], count: int) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], count: int, is_raw: bool) -> None:
         marks = [object() for _ in range(count)]
         # Nothing of what is asked is built in: a value that were missing among the parameters would be everybody's.
         self._queryset = build(*map(Value, marks))
@@ -54,7 +67,7 @@ class _Compiled:
         self._places = [(at, marks.index(mark)) for at, mark in enumerate(self._parameters) if mark in marks]
         if {place for _, place in self._places} != set(range(count)):
             raise ValueError("A prepared query has to compare a column with each of its values.")
-        converters = compiler.get_converters([column for column, _, _ in compiler.select])
+        converters = {} if is_raw else compiler.get_converters([column for column, _, _ in compiler.select])
         compiler.get_converters = lambda _: converters
         self._queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
         self._compiler = compiler

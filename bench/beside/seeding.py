@@ -160,8 +160,8 @@ def _seed(experiment_id: int, first: int, last: int) -> None:
             *("run_id", "workspace_id", "experiment_id", "number", "display_name", "run_type", "submitted_by_id"),
             *("status", "status_at", "created_at", "started_at", "ended_at", "duration_seconds"),
         ),
-        "tag": Table(Tag, "run_id", "key", "value"),
-        "param": Table(Param, "run_id", "name", "value", "number"),
+        "tag": Table(Tag, "run_id", "experiment_id", "key", "value"),
+        "param": Table(Param, "run_id", "experiment_id", "name", "value", "number"),
         "metric": Table(
             Metric,
             *("run_id", "experiment_id", "name", "kind", "point_count", "latest_value", "latest_step", "latest_at"),
@@ -184,9 +184,9 @@ def _seed(experiment_id: int, first: int, last: int) -> None:
                     *(status, ended, began, began, ended, 60.0),
                 )
                 for key, value in run.tags.items():
-                    tables["tag"].add(pk, key, value)
+                    tables["tag"].add(pk, experiment.pk, key, value)
                 for key, value in run.params.items():
-                    tables["param"].add(pk, key, value, None if key == "optimizer" else float(value))
+                    tables["param"].add(pk, experiment.pk, key, value, None if key == "optimizer" else float(value))
                 for key, measured in run.metrics.items():
                     metric = tables["metric"].add(
                         *(pk, experiment.pk, key, "number", 1, measured, 0, ended, measured, measured)

@@ -28,7 +28,7 @@ _NUMBER = MetricKind.NUMBER.value
 _SCALAR = frozenset({MetricKind.NUMBER.value, MetricKind.TEXT.value})
 _KINDS = frozenset(MetricKind.values)
 _POINT_COLUMNS = ("metric_id", "step", "at", "value", "text")
-_PARAM_COLUMNS = ("run_id", "name", "value", "number")
+_PARAM_COLUMNS = ("run_id", "experiment_id", "name", "value", "number")
 _FRESH_COLUMNS = ("run_id", "experiment_id", "name", "kind", "point_count", "latest_text")
 _SUMMARIES = ("point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value")
 
@@ -166,7 +166,7 @@ def store_params(*, run: Run, params: Mapping[str, Any]) -> None:
         if held.get(name, value) != value:
             raise ParamIsSet(name, held=held[name], value=value)
         if name not in held:
-            fresh.append((run.pk, name, value, checks.finite(value)))
+            fresh.append((run.pk, run.experiment_id, name, value, checks.finite(value)))
     if fresh:
         checks.count(len(held) + len(fresh), field="params", limit=limits.PARAMS_PER_RUN)
         rows.insert(Param, _PARAM_COLUMNS, fresh, unique=("run_id", "name"))

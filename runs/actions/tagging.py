@@ -35,8 +35,8 @@ def store_tags(*, run: Run, tags: Mapping[str, Any]) -> None:
     checked = checks.tags(tags)
     if not checked:
         return
-    given = [(run.pk, key, value) for key, value in checked.items()]
-    rows.insert(Tag, ("run_id", "key", "value"), given, unique=("run_id", "key"), update=("value",))
+    given = [(run.pk, run.experiment_id, key, value) for key, value in checked.items()]
+    rows.insert(Tag, ("run_id", "experiment_id", "key", "value"), given, unique=("run_id", "key"), update=("value",))
     checks.count(_tag_count.first(run.pk) or 0, field="tags", limit=limits.TAGS_PER_RUN)
     index.refresh(run_ids=[run.pk])
     keys.keep(run.workspace_id, {KeyKind.TAG: checked})

@@ -16,6 +16,7 @@ from runs.api.mlflow.fields import instant, integer, key, number, text
 from runs.api.mlflow.runs import split_tags
 from runs.models import Metric, MetricPoint
 from runs.models.metric import MetricKind
+from runs.prepared import raw
 
 Answer = dict[str, Any]
 
@@ -101,11 +102,10 @@ def get_history(call: Call) -> Answer | HttpResponse:
     points = MetricPoint.objects.filter(metric=metric).order_by("step", "id")
     if after:
         # The rest of the same step, then the steps beyond, each by the index.
-        same = points.filter(step=after[0], id__gt=after[1])[: limit + 1].values_list(*_COLUMNS)
-        rows = list(same)
-        rows += points.filter(step__gt=after[0])[: limit + 1 - len(rows)].values_list(*_COLUMNS)
+        rows = raw(points.filter(step=after[0], id__gt=after[1])[: limit + 1].values_list(*_COLUMNS))
+        rows += raw(points.filter(step__gt=after[0])[: limit + 1 - len(rows)].values_list(*_COLUMNS))
     else:
-        rows = list(points[: limit + 1].values_list(*_COLUMNS))
+        rows = raw(points[: limit + 1].values_list(*_COLUMNS))
     answer: Answer = {
         "metrics": [shapes.metric(name, value, words, at, step) for _, step, at, value, words in rows[:limit]]
     }
@@ -123,7 +123,7 @@ def get_history_bulk(call: Call) -> Answer:
     metrics: list[Answer] = []
     for metric in series:
         rows = MetricPoint.objects.filter(metric=metric).order_by("step", "id").values_list(*_COLUMNS)
-        metrics += _of_run(metric, rows[: limit - len(metrics)])
+        metrics += _of_run(metric, raw(rows[: limit - len(metrics)]))
         if len(metrics) >= limit:
             break
     return {"metrics": metrics} if metrics else {}
@@ -145,7 +145,7 @@ def get_history_bulk_interval(call: Call) -> Answer:
         points = points.filter(step__range=(start, end))
     steps = sorted(set(points.values_list("step", flat=True).order_by().distinct()))
     chosen = _evenly(steps, limit)
-    rows = points.filter(step__in=chosen).order_by("metric", "step", "at", "id").values_list("metric", *_COLUMNS)
+    rows = raw(points.filter(step__in=chosen).order_by("metric", "step", "at", "id").values_list("metric", *_COLUMNS))
     by_series: dict[int, list[Any]] = {metric.pk: [] for metric in series}
     for pk, *row in rows:
         by_series[pk].append(row)
