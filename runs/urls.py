@@ -132,6 +132,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_WORKSPACE + "restore-experiments/", experiment_list.experiments_restore, name="experiments_restore"),
     path(_WORKSPACE + "search/complete/", search_completion.search_completion, name="search_completion"),
     path(_WORKSPACE + "search/save/", search_completion.search_save, name="search_save"),
+    path(_WORKSPACE + "search/used/", search_completion.search_used, name="search_used"),
     path(_WORKSPACE + "trash/", trash_list.trash_list, name="trash_list"),
     path(_WORKSPACE + "trash/restore/", trash_list.trash_restore, name="trash_restore"),
     path(_WORKSPACE + "trash/rules/", trash_list.retention_rules, name="retention_rules"),

@@ -40,7 +40,16 @@ NO_PAGES = {
     # What is done by POST, and leads to a page.
     **dict.fromkeys(
         (
-            *("sign_out", "set_language", "theme", "token_revoke", "run_star", "runs_bulk", "search_save"),
+            *(
+                "sign_out",
+                "set_language",
+                "theme",
+                "token_revoke",
+                "run_star",
+                "runs_bulk",
+                "search_save",
+                "search_used",
+            ),
             *("experiments_archive", "experiments_restore", "experiment_archive", "experiment_restore"),
             *("experiment_delete", "trash_restore", "retention_rules", "view_save", "view_default", "view_delete"),
             *("run_cancel", "run_resubmit", "run_delete", "run_tags", "run_describe"),

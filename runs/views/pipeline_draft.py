@@ -85,10 +85,10 @@ def pipeline_draft_component(request: SignedInRequest, workspace_name: str, draf
 
     try:
         key = str(_body(request).get("component", ""))
-        name, step = pipeline_components.get_step(workspace, key, at=timezone.now())
+        taken = pipeline_components.take(workspace, key, at=timezone.now())
     except RunsError as error:
         return JsonResponse({"message": translated(error.message)}, status=422)
-    return JsonResponse({"name": name, "step": step})
+    return JsonResponse({"name": taken.name, "step": taken.step, "parameters": taken.parameters})
 
 
 def get_draft(request: SignedInRequest, workspace_name: str, draft_id: str) -> tuple[Workspace, PipelineDraft]:

@@ -38,7 +38,8 @@ def pipeline_draft_form(request: SignedInRequest, workspace_name: str, draft_id:
         try:
             document = _document(draft, whole, steps)
             if data.get("add"):
-                _add(document, pipeline_components.get_step(workspace, data["component"], at=timezone.now()))
+                taken = pipeline_components.take(workspace, data.get("component", ""), at=timezone.now())
+                pipeline_components.put(document, taken)
             _save(request, draft, document, data.get("revision", ""))
         except RunsError as error:
             whole.add_error(None, translated(error.message))
@@ -102,11 +103,6 @@ def _document(draft: PipelineDraft, whole: PipelineForm, steps: list[StepForm]) 
         raise BadPipeline([pipeline_drafts.Problem(twice, None, "name", _("Two steps have this name."))])
     document = {**whole.changed(), "name": whole.cleaned_data["name"].strip(), "steps": held}
     return editing.renamed(editing.without(document, gone), names)
-
-
-def _add(document: dict[str, Any], component: tuple[str, dict[str, Any]]) -> None:
-    name, step = component
-    document["steps"][editing.free_name(name, document["steps"])] = step
 
 
 def _save(request: SignedInRequest, draft: PipelineDraft, document: dict[str, Any], revision: str) -> None:

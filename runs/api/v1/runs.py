@@ -25,7 +25,7 @@ from runs.api.v1.answers import REFUSALS, EventOut, Page, Refusal, RunOut, RunsO
 from runs.errors import InvalidInput
 from runs.models import Run, RunEvent
 from runs.models.run import RunQuerySet
-from runs.search import paging
+from runs.search import orders, paging
 
 router = Router(tags=["runs"])
 
@@ -76,7 +76,7 @@ def list_runs(
     workspace: str = "",
     experiment: str = "",
     include_children: bool = False,
-    order: str = paging.DEFAULT_ORDER,
+    order: str = orders.DEFAULT,
     cursor: str = "",
     limit: int = 50,
 ) -> shapes.Document:
@@ -262,7 +262,7 @@ def list_children(
     run_id: str,
     recursive: bool = False,
     query: str = "",
-    order: str = paging.DEFAULT_ORDER,
+    order: str = orders.DEFAULT,
     cursor: str = "",
     limit: int = 50,
 ) -> shapes.Document:
@@ -314,8 +314,8 @@ def _page(
 ) -> shapes.Document:
     if limit > _LIMIT:
         raise InvalidInput(f"limit is {limit}; expected 1 to {_LIMIT}.", field="limit")
-    found = search.apply(queryset, query, user=auth.caller(request).user, at=timezone.now())
-    page = paging.paginate(found, order=order, cursor=cursor, limit=limit)
+    found = search.find(queryset, query, user=auth.caller(request).user, at=timezone.now())
+    page = orders.paginate(found, order=found.order or order, cursor=cursor, limit=limit, rows=Run.objects.all())
     return {"items": shapes.run_documents(page.items), "next": page.next or None}
 
 
