@@ -23,20 +23,8 @@ from runs.views.filter_chips import Chip
 from runs.views.request import SignedInRequest
 
 GROUNDS = (
-    *(
-        "ground",
-        "ground-2",
-        "ground-3",
-        "hover",
-        "chosen",
-        "line",
-        "line-strong",
-        "text-disabled",
-        "bar",
-        "bar-hover",
-        "focus",
-    ),
-    *("brand-fill", "brand-fill-hover", "brand-ground"),
+    *("ground", "ground-2", "ground-3", "hover", "chosen", "line", "line-strong", "text-disabled"),
+    *("bar", "bar-hover", "focus", "brand-fill", "brand-fill-hover", "brand-ground"),
     *("good-ground", "busy-ground", "wait-ground", "care-ground", "bad-ground"),
 )
 TONES = ("text", "text-2", "text-3", "brand", "link", "good", "busy", "wait", "care", "bad", "off")
