@@ -7,8 +7,12 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from runs.errors import NotFound, PermissionDenied
 from runs.models import Membership, PipelineDraft, PublishedPipeline, Role, Run, Schedule, Workspace
+from runs.prepared import Prepared
 
 User = AbstractBaseUser | AnonymousUser
+
+# Asked by nearly every request.
+_memberships = Prepared(lambda workspace, user: Membership.objects.filter(workspace=workspace, user=user))
 
 _RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
 
@@ -19,7 +23,7 @@ def role_of(user: User, workspace: Workspace) -> Role | None:
         return None
     if getattr(user, "is_superuser", False):
         return Role.OWNER
-    membership = Membership.objects.filter(workspace=workspace, user_id=user.pk).first()
+    membership = _memberships.first(workspace.pk, user.pk)
     return Role(membership.role) if membership else None
 
 

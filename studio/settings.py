@@ -141,6 +141,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
         " PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;",
     }
+else:
+    # Planners of the last century's disks rather read a table whole than follow an index; no query of a page
+    # is worth compiling. In front of PgBouncer let it ignore the parameter `options`.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c random_page_cost=1.1 -c jit=off")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue ------------------------------------------------------------------------------
@@ -201,6 +205,12 @@ STUDIO_TARGETS = env.words("STUDIO_TARGETS")
 STUDIO_GRACE_SECONDS = env.number("STUDIO_GRACE_SECONDS", default=5)
 # A supervisor renews its lease every third of this; one that is silent for longer is NotResponding.
 STUDIO_LEASE_SECONDS = env.number("STUDIO_LEASE_SECONDS", default=15, minimum=0.3)
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # Whoever is frozen or cut off inside a transaction would keep its locks for as long, and with them everybody
+    # who is to notice that it is silent.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+        "options", f"-c idle_in_transaction_session_timeout={int(1000 * STUDIO_LEASE_SECONDS)}"
+    )
 # How long a silent attempt may come back before it is settled: it counts from the lease's end.
 STUDIO_LOST_SECONDS = env.number("STUDIO_LOST_SECONDS", default=30)
 # How long an interactive run whose client once sent heartbeats may be silent, and until when it may come back.

@@ -65,14 +65,19 @@ def insert(
     by: User,
     at: datetime,
     actor: str,
+    is_history: bool = False,
 ) -> None:
-    """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction."""
+    """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction.
+
+    `is_history` is for what happened elsewhere, before: such runs say when they were made,
+    and they may have ended, or got children before they were canceled.
+    """
     if not runs:
         return
     if parent is not None:
         # Held, so that a cancel of the parent either sees these children or stops them here.
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
-        _check_parent(parent, experiment)
+        _check_parent(parent, experiment, count=len(runs), may_be_canceled=is_history)
     # The row of the experiment hands out the numbers; SQLite has one writer at a time anyway.
     number = Experiment.objects.select_for_update().values_list("latest_run_number", flat=True).get(pk=experiment.pk)
     for run in runs:
@@ -83,9 +88,11 @@ def insert(
         run.submitted_by = by
         run.parent = parent
         run.root = (parent.root or parent) if parent else None
-        run.created_at = run.status_at = at
+        if not is_history:
+            run.created_at = run.status_at = at
     Run.objects.bulk_create(runs)
-    lifecycle.record_new(runs, by=by, actor=actor)
+    record = lifecycle.record_history if is_history else lifecycle.record_new
+    record(runs, by=by, actor=actor)
     pairs = list(zip(runs, hung_on, strict=True))
     Tag.objects.bulk_create(Tag(run=run, key=key, value=value) for run, on in pairs for key, value in on.tags.items())
     Property.objects.bulk_create(
@@ -116,10 +123,10 @@ def insert(
     experiment.latest_submitted_at, experiment.archived_at = at, None
 
 
-def _check_parent(parent: Run, experiment: Experiment) -> None:
+def _check_parent(parent: Run, experiment: Experiment, *, count: int, may_be_canceled: bool) -> None:
     if parent.workspace_id != experiment.workspace_id:
         raise InvalidInput("The parent run is in another workspace.", field="parent_run_id")
-    if parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
+    if not may_be_canceled and parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
         raise ParentIsCanceled(field="parent_run_id")
     depth, above = 1, parent.parent_id
     while above is not None:
@@ -127,6 +134,9 @@ def _check_parent(parent: Run, experiment: Experiment) -> None:
         above = Run.objects.values_list("parent_id", flat=True).get(pk=above)
     if depth >= limits.TREE_DEPTH:
         raise InvalidInput(f"Runs nest at most {limits.TREE_DEPTH} deep.", field="parent_run_id")
+    # A script that submits itself without end is stopped here; the index makes it cheap.
+    if Run.objects.filter(root_id=parent.root_id or parent.pk).order_by()[limits.RUNS_PER_TREE - count :].exists():
+        raise InvalidInput(f"A run has at most {limits.RUNS_PER_TREE:,} below it.", field="parent_run_id")
 
 
 def enabled_target(name: str) -> ComputeTarget:

@@ -1,5 +1,6 @@
 """Logged models: described when their training logs them, ready once their files are there."""
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from django.db import transaction
 from runs import limits
 from runs.actions import checks
 from runs.actions.recording import Point
-from runs.errors import NotFound
+from runs.errors import InvalidInput, NotFound
 from runs.models import Experiment, LoggedModel, LoggedModelMetric, LoggedModelUse, Run
 from runs.models.logged_model import LoggedModelStatus
 
 _NAME_LENGTH = 500
+_MODEL_ID = re.compile(r"m-[0-9a-f]{1,62}")
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,13 @@ def create(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
     at: datetime,
+    model_id: str = "",
 ) -> LoggedModel:
-    """Make a model whose files are still to come; `run` keeps them."""
+    """Make a model whose files are still to come; `run` keeps them. `model_id` is that of one which was elsewhere."""
+    if model_id and not _MODEL_ID.fullmatch(model_id):
+        raise InvalidInput(f"{model_id[:100]!r} is no id of a model: expected `m-` and hex digits.", field="model_id")
     return LoggedModel.objects.create(
-        model_id=f"m-{uuid.uuid4().hex}",
+        model_id=model_id or f"m-{uuid.uuid4().hex}",
         experiment=experiment,
         run=run,
         name=checks.text(name, field="name", limit=_NAME_LENGTH),

@@ -6,6 +6,7 @@ from runs.models.compute_target import ComputeTarget, Worker
 from runs.models.dataset import Dataset, DatasetUse
 from runs.models.experiment import Experiment, StatusCount
 from runs.models.favorite import Favorite
+from runs.models.git_patch import GitPatch
 from runs.models.lease import Lease
 from runs.models.logged_model import LoggedModel, LoggedModelMetric, LoggedModelUse
 from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
@@ -36,6 +37,7 @@ __all__ = [
     "DraftRun",
     "Experiment",
     "Favorite",
+    "GitPatch",
     "KeyKind",
     "Lease",
     "LoggedModel",

@@ -194,7 +194,7 @@ class Run(models.Model):
             models.Index(fields=["workspace", "run_type", "-id"], name="run_workspace_type"),
             # `submitter:` and "View only my runs".
             models.Index(fields=["workspace", "submitted_by", "-id"], name="run_workspace_submitter"),
-            # A table of runs by number, end or duration (`search.paging.ORDERS`), and the ranges of
+            # A table of runs by number, end or duration (`search.orders.COLUMNS`), and the ranges of
             # these in the search bar. An experiment's numbers have the unique constraint.
             models.Index(fields=["workspace", "number", "-id"], name="run_workspace_number"),
             models.Index(fields=["workspace", "ended_at", "-id"], name="run_workspace_ended"),

@@ -10,6 +10,7 @@ from django.db.models.functions import Cast
 from runs.models import Experiment
 from runs.models.run import RunQuerySet
 from runs.search import filters, grammar, nodes
+from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import And, Node, Not, Or, Term, Word
 
 Experiments = TypeVar("Experiments", bound=QuerySet[Experiment])
@@ -29,8 +30,14 @@ def apply(queryset: Experiments, text: str, *, runs: RunQuerySet, user: Any, at:
     tree = grammar.parse(text)
     if tree == nodes.EVERYTHING:
         return queryset
-    found = filters.apply(runs, tree, user=user, at=at, far=FAR)
-    test = Q(pk__in=set(found.order_by().values_list("experiment_id", flat=True)))
+    if asked := [leaf for leaf in nodes.leaves(tree) if isinstance(leaf, Term) and leaf.path[0].lower() == "order"]:
+        raise QuerySyntaxError("'order' is for lists of runs", span=asked[0].span)
+    found = filters.find(runs, tree, user=user, at=at)
+    shown = found.runs
+    if found.few is None:
+        horizon = found.among.order_by("-pk").values_list("pk", flat=True)[FAR : FAR + 1].first()
+        shown = shown.filter(pk__gt=horizon or 0)
+    test = Q(pk__in=set(shown.order_by().values_list("experiment_id", flat=True)))
     if not any(isinstance(leaf, Term) for leaf in nodes.leaves(tree)):
         test |= _test(tree)
     return queryset.alias(tags_text=Cast("tags", CharField())).filter(test)

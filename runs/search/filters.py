@@ -8,20 +8,21 @@ from runs.search import index, nodes, plan
 from runs.search.fields import FIELDS, Scope, nearest
 from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import And, Node, Not, Or, Term, Word
-from runs.search.plan import Condition
+from runs.search.ordering import order_of, without_order
+from runs.search.plan import Condition, Found
 
 
-def apply(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime, far: int | None = None) -> RunQuerySet:
-    """Return the runs of `queryset` that meet `tree`, as `user` asks at `at`.
+def find(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime) -> Found:
+    """Return which runs of `queryset` meet `tree`, as `user` asks at `at`, and the order that it asks for.
 
     Archived runs are left out unless the tree speaks of them. Looks up what is rare at
-    once, see `plan`, so call it when the page is made. With `far`, what is frequent is
-    looked for among so many of the newest runs only. Raises QuerySyntaxError.
+    once, see `plan`, so call it when the page is made. Raises QuerySyntaxError.
     """
-    condition = compile_tree(tree, Scope(queryset, user, at))
+    order = order_of(tree)
+    condition = compile_tree(without_order(tree), Scope(queryset, user, at))
     if not any(is_about_archived(leaf) for leaf in nodes.leaves(tree)):
         queryset = queryset.filter(archived_at__isnull=True)
-    return plan.narrow(queryset, condition, far=far)
+    return plan.find(queryset, condition, order=order)
 
 
 def is_about_archived(leaf: Word | Term) -> bool:

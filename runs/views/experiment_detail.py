@@ -16,7 +16,7 @@ from runs.models import Experiment, Run, Workspace
 from runs.search.fields import FIELDS
 from runs.status import Tile
 from runs.templatetags.studio import tile_query
-from runs.views import filter_chips, live, run_table, runs_bulk, status_counts, table_charts, table_views
+from runs.views import filter_chips, live, run_table, runs_bulk, searches, status_counts, table_charts, table_views
 from runs.views.request import SignedInRequest
 
 
@@ -61,6 +61,7 @@ def experiment_detail(
         "charts": charts,
         "only_count": len(list(filter(None, only.split(",")))),
         "views": table_views.of(experiment, request.GET, user=request.user),
+        "searches": searches.of(request, workspace, query="" if table.problem else table.query),
         "chips": filter_chips.of(table.query),
         "search_fields": FIELDS,
         "operators": filter_chips.OPERATORS,

@@ -18,7 +18,7 @@ from runs.errors import InvalidInput
 from runs.models import Experiment, Run
 from runs.search import experiments as experiment_search
 from runs.search import paging
-from runs.views import live, sorting, status_counts
+from runs.views import live, searches, sorting, status_counts
 from runs.views.request import SignedInRequest, safe_next
 from runs.views.sorting import Column
 
@@ -70,6 +70,7 @@ def experiment_list(request: SignedInRequest, workspace_name: str) -> HttpRespon
         "page": page,
         "query": query,
         "problem": problem,
+        "searches": searches.of(request, workspace, query="" if problem else query),
         "headings": sorting.headings(_COLUMNS, order),
         "order": order,
         "shows_archived": shows_archived,

@@ -117,8 +117,9 @@ def views_of(run: Run, series: Sequence[Metric], options: Options = Options()) -
 
 
 def _series(run: Run, find: str) -> Any:
+    """Return the series to list. Those of the machine are on the Monitoring tab, and here if they are looked for."""
     found = Metric.objects.filter(run=run).order_by("name")
-    return found.filter(name__icontains=find) if find else found
+    return found.filter(name__icontains=find) if find else found.of_training()
 
 
 def _chosen(run: Run, options: Options) -> list[Metric]:

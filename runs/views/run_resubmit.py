@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from runs import permissions, shapes
-from runs.actions import experiments, resubmission, snapshots, submission
+from runs.actions import experiments, git_patches, resubmission, snapshots, submission
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import NotFound, RunsError
 from runs.forms.resubmit import SAME, ResubmitForm, initial_of
@@ -169,6 +169,7 @@ def _submit(
         resubmitted_from=source,
         idempotency_key=form.cleaned_data["idempotency_key"],
         actor="web",
+        git_patch=git_patches.of(source) if snapshot == source.snapshot else b"",
     )
 
 

@@ -79,7 +79,7 @@ def _chosen(request: SignedInRequest, workspace: Workspace, *, at: datetime) -> 
             workspace, request.POST.get("experiment", ""), request.POST.get("tile", "")
         )
         state = QueryDict(request.POST.get("state", ""))
-        return run_table.matching(state, runs, user=request.user, at=at, narrowed_by=narrowed_by)
+        return run_table.matching(state, runs, user=request.user, at=at, narrowed_by=narrowed_by).runs
     return Run.objects.filter(workspace=workspace, run_id__in=_ticked(request))
 
 

@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from runs import limits, permissions
+from runs.actions import searches
 from runs.models import SavedSearch
-from runs.search import QuerySyntaxError, completion, grammar
+from runs.search import QuerySyntaxError, completion, grammar, nodes
 from runs.views.request import SignedInRequest, safe_next
 
 _NAME_LENGTH = 100
@@ -30,13 +31,16 @@ def search_completion(request: SignedInRequest, workspace_name: str) -> HttpResp
 
 @require_POST
 def search_save(request: SignedInRequest, workspace_name: str) -> HttpResponse:
-    """Keep `query` under `name`, or forget the one called `forget`."""
+    """Keep `query` under `name`, or forget the one called `forget`, or all recent ones."""
     workspace = permissions.get_workspace(request.user, workspace_name)
 
     answer = redirect(safe_next(request, default=workspace.get_absolute_url()))
     own = SavedSearch.objects.filter(workspace=workspace, user=request.user)
     if forgotten := request.POST.get("forget", ""):
         own.filter(name=forgotten).delete()
+        return answer
+    if "forget_recent" in request.POST:
+        searches.forget_recent(workspace=workspace, by=request.user)
         return answer
     name, query = request.POST.get("name", "").strip(), request.POST.get("query", "").strip()
     try:
@@ -52,3 +56,18 @@ def search_save(request: SignedInRequest, workspace_name: str) -> HttpResponse:
     )
     messages.success(request, _("The search is kept: the empty search bar offers it."))
     return answer
+
+
+@require_POST
+def search_used(request: SignedInRequest, workspace_name: str) -> HttpResponse:
+    """Note `q` among the recent searches: the browser says so once somebody has typed it to its end."""
+    workspace = permissions.get_workspace(request.user, workspace_name)
+
+    query = request.POST.get("q", "").strip()
+    try:
+        is_search = grammar.parse(query) != nodes.EVERYTHING
+    except QuerySyntaxError:
+        is_search = False
+    if is_search:
+        searches.remember(workspace=workspace, query=query, by=request.user, at=timezone.now())
+    return HttpResponse(status=204)

@@ -1,8 +1,5 @@
 """The Designer in a browser: a pipeline drawn by mouse and keys, run by its dialog, edited without scripts."""
 
-import os
-from pathlib import Path
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
@@ -27,12 +24,6 @@ def draft(workspace, team_mate, local):
     return factories.pipeline_draft(workspace, by=team_mate)
 
 
-def picture(page, name):
-    """Keep a picture where STUDIO_TESTS_PICTURES says, if it does."""
-    if folder := os.environ.get("STUDIO_TESTS_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
 def node(page, name):
     return page.locator(f'.node[data-step="{name}"]')
 
@@ -54,7 +45,7 @@ def saved(page):
     return PipelineDraft.objects.get().document
 
 
-def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, local):
+def test_a_pipeline_is_drawn_run_and_watched(page_for, shoot, team_mate, workspace, local):
     page = page_for(team_mate)
     page.goto(reverse("pipeline_draft_list", args=[workspace.name]))
     page.get_by_role("button", name="New pipeline").first.click()
@@ -79,7 +70,7 @@ def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, loc
     expect(page.locator(".wire")).to_have_count(1)
     node(page, "step").press("Control+y")
     page.get_by_role("button", name="Tidy up").click()
-    picture(page, "designer-drawn")
+    shoot(page, "designer-drawn")
 
     # The default compute target, in the settings of the pipeline.
     page.locator(".canvas").press("Escape")
@@ -89,7 +80,7 @@ def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, loc
     page.get_by_role("link", name="Run", exact=True).click()
     page.get_by_label("New experiment").fill("penguins")
     page.get_by_label("seed").fill("8")
-    picture(page, "designer-dialog")
+    shoot(page, "designer-dialog")
     page.locator("#run-dialog").get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url("**/graph/")
 
@@ -101,7 +92,7 @@ def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, loc
     expect(page.locator("#step-title")).to_have_text("prepare")
     Run.objects.filter(step__name="prepare").update(status=RunStatus.FAILED, ended_at=run.created_at)
     expect(page.get_by_role("link", name="prepare: Failed")).to_be_visible()
-    picture(page, "graph-panel")
+    shoot(page, "graph-panel")
 
 
 def test_what_is_wrong_is_said_at_the_step_and_two_tabs_lose_nothing(page_for, team_mate, draft):
@@ -192,7 +183,9 @@ def test_a_schedule_shows_its_next_times_while_it_is_written(page_for, team_mate
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_the_pages_are_accessible_and_fit(page_for, team_mate, workspace, draft, experiment, color_scheme, width):
+def test_the_pages_are_accessible_and_fit(
+    page_for, shoot, team_mate, workspace, draft, experiment, color_scheme, width
+):
     run = test_run_graph.pipeline_run(experiment, team_mate, test_run_graph.DEFINITION)
     test_run_graph.step(run, "prepare", RunStatus.COMPLETED, ended_at=factories.NOON, started_at=factories.NOON)
     test_run_graph.step(run, "train", RunStatus.RUNNING, item={"model": "ridge"}, started_at=factories.NOON)
@@ -221,7 +214,7 @@ def test_the_pages_are_accessible_and_fit(page_for, team_mate, workspace, draft,
 
     for name, where in addresses.items():
         page.goto(where)
-        picture(page, f"pipeline-{name}-{color_scheme}-{width}")
+        shoot(page, f"pipeline-{name}-{color_scheme}-{width}")
         violations += [
             (name, found["id"], node["html"][:200])
             for found in Axe().run(page).response["violations"]

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NoReturn, Optional, Union
 
-from studio_sdk import ignore_files, source_folder, values
+from studio_sdk import git, ignore_files, source_folder, values
 from studio_sdk.exceptions import (
     NotAvailable,
     ServerUnreachable,
@@ -180,6 +180,8 @@ class RunFiles:
         try:
             with source_folder.pack(folder) as archive:
                 self._document = self._client.upload(f"{self._path}/snapshot", archive)
+            if patch := git.patch(folder):
+                self._client.upload(f"{self._path}/git-patch", io.BytesIO(patch))
         except (SnapshotException, ServiceException) as error:
             values.warn(f"the code of {folder} is not kept with the run: {error}")
 
