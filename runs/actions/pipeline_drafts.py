@@ -1,6 +1,5 @@
 """Drafts of pipelines: made, saved without losing anybody's work, examined, run. A draft may be wrong until it runs."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -11,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from runs import limits
-from runs.actions import pipeline_submission, snapshots
+from runs.actions import pipeline_submission, publishing, snapshots
 from runs.errors import Conflict, InvalidInput
 from runs.models import (
     ComputeTarget,
@@ -67,7 +66,7 @@ def clone_run(*, run: Run, by: User, at: datetime) -> PipelineDraft:
         workspace=run.workspace,
         by=by,
         at=at,
-        document=held.definition,
+        document=publishing.document_of(held),
         positions=drawn.positions if drawn else {},
     )
 
@@ -112,13 +111,8 @@ def run(
     idempotency_key: str = "",
     **options: Any,
 ) -> Run:
-    """Submit the draft as it stands; `options` are those of pipeline_submission. Raises BadPipeline.
-
-    A `default_compute_target` among them goes before the draft's own.
-    """
+    """Submit the draft as it stands; `options` are those of pipeline_submission. Raises BadPipeline."""
     definition = definitions.from_document(draft.document)
-    if options.get("default_compute_target"):
-        definition = dataclasses.replace(definition, default_compute_target="")
     with transaction.atomic():
         submitted = pipeline_submission.submit(
             experiment=experiment,

@@ -195,7 +195,7 @@ def _step_runs(
 ) -> list[tuple[StepRun, HungOn]]:
     """Return the step runs to insert, with what hangs on them. Raises BadPipeline."""
     found = _Found(experiment)
-    default = definition.default_compute_target or pipeline.default_compute_target or _LOCAL
+    default = pipeline.default_compute_target or definition.default_compute_target or _LOCAL
     fanned_out = {step.name for step in definition.steps if step.for_each}
     made, problems = [], []
     for each in planned:

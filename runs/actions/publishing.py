@@ -70,8 +70,14 @@ def publish_run(*, run: Run, by: User, at: datetime, **described: Any) -> Publis
     pipeline = PipelineRun.objects.filter(run=run).first()
     if pipeline is None:
         raise NotFound(say("{run_id} is no pipeline run.", run_id=run.run_id), field="run_id")
-    definition = definitions.from_document(pipeline.definition)
+    definition = definitions.from_document(document_of(pipeline))
     return publish(workspace=run.workspace, definition=definition, by=by, at=at, published_from=run, **described)
+
+
+def document_of(pipeline: PipelineRun) -> dict[str, Any]:
+    """Return the definition that a run executed, with the compute target that was chosen for it."""
+    chosen = pipeline.default_compute_target
+    return {**pipeline.definition, "default_compute_target": chosen} if chosen else pipeline.definition
 
 
 def set_enabled(*, pipeline: PublishedPipeline, is_enabled: bool) -> PublishedPipeline:

@@ -70,7 +70,7 @@ def pipeline_run_resume(request: SignedInRequest, run_id: str) -> HttpResponse:
 def pipeline_run_publish(request: SignedInRequest, run_id: str) -> HttpResponse:
     """Ask for a name, or publish the run's pipeline and show it."""
     pipeline = _get_pipeline_run(request, run_id)
-    run, definition = pipeline.run, definitions.from_document(pipeline.definition)
+    run, definition = pipeline.run, definitions.from_document(publishing.document_of(pipeline))
 
     data = request.POST if request.method == "POST" else None
     form = PublishForm(data, initial={"name": definition.name, "description": definition.description})

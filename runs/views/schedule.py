@@ -117,7 +117,9 @@ def _respond(
         "ticks": _ticks(schedule),
         "can_contribute": permissions.can_contribute(request.user, pipeline.workspace),
     }
-    status = 422 if form.errors else 200
+    # A form that is not whole yet is no fault while one writes it.
+    is_wrong = form.has_wrong_times if live.is_partial(request) else form.errors
+    status = 422 if is_wrong else 200
     return live.respond(request, "pipeline/schedule_edit.html", context, fragment="schedule-times", status=status)
 
 
