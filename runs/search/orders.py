@@ -4,11 +4,11 @@ An order is a name such as `created`, `metrics.loss.min` or `tags.quality`, with
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import F, Model, OuterRef, Q
+from django.db.models import F, Model, OuterRef, Q, QuerySet
 from django.db.models.lookups import IsNull
 
 from runs.errors import InvalidInput
@@ -108,7 +108,7 @@ def paginate(
 
 def _stretches(found: Found, name: str, experiment: Experiment | None) -> list[Stretch]:
     """Return the stretches of an order, each an index's own: those with a value, those without one."""
-    few = found.few
+    few: Collection[int] | None = found.few
     if few is None and name != "created":
         # A short list is sorted; an index of values would walk through all others in search of its runs.
         few = plan.at_most_few(found.among.order_by("-pk").values_list("pk", flat=True))
@@ -132,7 +132,7 @@ def _stretches(found: Found, name: str, experiment: Experiment | None) -> list[S
         column = SUMMARIES[summary]
         has_value = Q(name=key, **{f"{column}__isnull": False})
         valued = [of(Metric, F(column), has_value)]
-        held = Metric.objects.filter(has_value, run=OuterRef("pk"))
+        held: QuerySet[Any] = Metric.objects.filter(has_value, run=OuterRef("pk"))
     elif kind == "params":
         valued = [
             of(Param, F("number"), Q(name=key, number__isnull=False)),
