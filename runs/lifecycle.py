@@ -24,6 +24,12 @@ _add_to_count = PreparedUpdate(
         {"count": F("count") + change},
     )
 )
+# How a run that its client drives comes from Running to its end.
+_ENDS = {
+    RunStatus.COMPLETED: (RunStatus.COMPLETED,),
+    RunStatus.FAILED: (RunStatus.FAILED,),
+    RunStatus.CANCELED: (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED),
+}
 
 
 class IllegalTransition(Conflict):
@@ -218,6 +224,24 @@ def record_new(runs: Iterable[Run], *, by: User | None, actor: str = "") -> None
     by_id = by and by.pk
     events = [(run.pk, "", RunStatus(run.status).value, run.created_at, by_id, actor, 0, run.reason) for run in runs]
     rows.insert(RunEvent, _EVENT_COLUMNS, events)
+    for group in _by_count(runs).values():
+        _count(group[0], Counter(RunStatus(run.status) for run in group))
+
+
+def record_history(runs: Iterable[Run], *, by: User | None, actor: str = "") -> None:
+    """Leave the events of runs that were just inserted as they had ended elsewhere, and count them.
+
+    As `record_new`, and with as few queries: from their creation on they were Running.
+    """
+    runs = list(runs)
+    events = []
+    for run in runs:
+        origin = ""
+        for status in (RunStatus.RUNNING, *_ENDS.get(RunStatus(run.status), ())):
+            at = run.created_at if status is RunStatus.RUNNING else run.status_at
+            events.append(RunEvent(run=run, from_status=origin, to_status=status, at=at, by=by, actor=actor))
+            origin = status.value
+    RunEvent.objects.bulk_create(events)
     for group in _by_count(runs).values():
         _count(group[0], Counter(RunStatus(run.status) for run in group))
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from runs import lifecycle, limits
+from runs import limits
 from runs.actions import checks, insertion
 from runs.errors import InvalidInput
 from runs.models import (
@@ -25,15 +25,9 @@ from runs.models import (
     RunType,
     Tag,
 )
-from runs.status import RunStatus
+from runs.status import TERMINAL, RunStatus
 
-# What a run that its client drives comes to, from Running on.
-_WAYS = {
-    RunStatus.RUNNING: (),
-    RunStatus.COMPLETED: (RunStatus.COMPLETED,),
-    RunStatus.FAILED: (RunStatus.FAILED,),
-    RunStatus.CANCELED: (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED),
-}
+_STATUSES = frozenset({RunStatus.RUNNING, *TERMINAL})
 
 
 @dataclass(frozen=True)
@@ -105,27 +99,31 @@ def count(runs: Iterable[Run]) -> dict[str, int]:
 def _insert(
     experiment: Experiment, tracked: list[Tracked], *, parent: Run | None, by: User, at: datetime, actor: str
 ) -> list[Run]:
-    """Insert the runs of one parent, and bring them to where they ended."""
-    runs = [
-        Run(
-            run_id=insertion.check_run_id(run.run_id),
-            run_type=RunType.INTERACTIVE,
-            status=RunStatus.RUNNING,
-            created_at=run.started_at,
-            started_at=run.started_at,
-            display_name=checks.text(run.display_name, field="display_name", limit=limits.DISPLAY_NAME_LENGTH).strip(),
-            description=checks.text(run.description, field="description", limit=limits.DESCRIPTION_LENGTH),
-        )
-        for run in tracked
-    ]
-    hung_on = [insertion.HungOn.of(run.tags, run.properties, run.params) for run in tracked]
+    """Insert the runs of one parent."""
+    runs = [_run(each) for each in tracked]
+    hung_on = [insertion.HungOn.of(each.tags, each.properties, each.params) for each in tracked]
     insertion.insert(runs, hung_on, experiment=experiment, parent=parent, by=by, at=at, actor=actor, is_history=True)
-    for run, was in zip(runs, tracked, strict=True):
-        if was.status not in _WAYS:
-            raise InvalidInput(f"status is {was.status}; expected one of {', '.join(_WAYS)}.", field="status")
-        for status in _WAYS[was.status]:
-            lifecycle.move(run, status, at=was.ended_at or was.started_at, by=by, actor=actor)
     return runs
+
+
+def _run(tracked: Tracked) -> Run:
+    if tracked.status not in _STATUSES:
+        raise InvalidInput(
+            f"status is {tracked.status}; expected one of {', '.join(sorted(_STATUSES))}.", field="status"
+        )
+    ended_at = None if tracked.status is RunStatus.RUNNING else tracked.ended_at or tracked.started_at
+    return Run(
+        run_id=insertion.check_run_id(tracked.run_id),
+        run_type=RunType.INTERACTIVE,
+        status=tracked.status,
+        status_at=ended_at or tracked.started_at,
+        created_at=tracked.started_at,
+        started_at=tracked.started_at,
+        ended_at=ended_at,
+        duration_seconds=(ended_at - tracked.started_at).total_seconds() if ended_at else None,
+        display_name=checks.text(tracked.display_name, field="display_name", limit=limits.DISPLAY_NAME_LENGTH).strip(),
+        description=checks.text(tracked.description, field="description", limit=limits.DESCRIPTION_LENGTH),
+    )
 
 
 def _parent(experiment: Experiment, run_id: str) -> Run | None:

@@ -81,15 +81,15 @@ def insert(
 ) -> None:
     """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction.
 
-    They are made `at`, but for those that say when. `is_history` is for what happened
-    elsewhere: there a run may have got children before it was canceled.
+    `is_history` is for what happened elsewhere, before: such runs say when they were made,
+    and they may have ended, or got children before they were canceled.
     """
     if not runs:
         return
     if parent is not None:
         # Held, so that a cancel of the parent either sees these children or stops them here.
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
-        _check_parent(parent, experiment, may_be_canceled=is_history)
+        _check_parent(parent, experiment, count=len(runs), may_be_canceled=is_history)
     # The row of the experiment hands out the numbers; SQLite has one writer at a time anyway.
     number = _latest_number.first(experiment.pk)
     if number is None:
@@ -102,9 +102,11 @@ def insert(
         run.submitted_by = by
         run.parent = parent
         run.root = (parent.root or parent) if parent else None
-        run.created_at = run.status_at = run.created_at or at
+        if not is_history:
+            run.created_at = run.status_at = at
     Run.objects.bulk_create(runs)
-    lifecycle.record_new(runs, by=by, actor=actor)
+    record = lifecycle.record_history if is_history else lifecycle.record_new
+    record(runs, by=by, actor=actor)
     pairs = list(zip(runs, hung_on, strict=True))
     Tag.objects.bulk_create(Tag(run=run, key=key, value=value) for run, on in pairs for key, value in on.tags.items())
     Property.objects.bulk_create(
@@ -130,7 +132,7 @@ def insert(
     experiment.latest_submitted_at, experiment.archived_at = at, None
 
 
-def _check_parent(parent: Run, experiment: Experiment, *, may_be_canceled: bool) -> None:
+def _check_parent(parent: Run, experiment: Experiment, *, count: int, may_be_canceled: bool) -> None:
     if parent.workspace_id != experiment.workspace_id:
         raise InvalidInput("The parent run is in another workspace.", field="parent_run_id")
     if not may_be_canceled and parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
@@ -141,6 +143,9 @@ def _check_parent(parent: Run, experiment: Experiment, *, may_be_canceled: bool)
         above = Run.objects.values_list("parent_id", flat=True).get(pk=above)
     if depth >= limits.TREE_DEPTH:
         raise InvalidInput(f"Runs nest at most {limits.TREE_DEPTH} deep.", field="parent_run_id")
+    # A script that submits itself without end is stopped here; the index makes it cheap.
+    if Run.objects.filter(root_id=parent.root_id or parent.pk).order_by()[limits.RUNS_PER_TREE - count :].exists():
+        raise InvalidInput(f"A run has at most {limits.RUNS_PER_TREE:,} below it.", field="parent_run_id")
 
 
 def enabled_target(name: str) -> ComputeTarget:

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from runs import limits
 from runs.actions import checks
 from runs.errors import Conflict
 from runs.models import ApiToken, Attempt, Run, SignInLink
+from runs.outage import NO_DATABASE
 from runs.prepared import Prepared
 
 # Marks a leaked secret as ours, for people and for scanners.
@@ -106,8 +108,9 @@ def authenticate(secret: str, *, at: datetime) -> ApiToken | None:
     if token.run is not None and not _attempt_speaks(token, token.run, at=at):
         return None
     if token.used_at is None or at - token.used_at >= _USED_AT_PRECISION:
-        ApiToken.objects.filter(pk=token.pk).update(used_at=at)
-        token.used_at = at
+        with suppress(*NO_DATABASE):  # what cannot be written to can still be read
+            ApiToken.objects.filter(pk=token.pk).update(used_at=at)
+            token.used_at = at
     return token
 
 

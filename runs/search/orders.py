@@ -105,7 +105,7 @@ def _stretches(found: Found, name: str, experiment: Experiment | None) -> list[S
     few = found.few
     if few is None and name != "created":
         # A short list is sorted; an index of values would walk through all others in search of its runs.
-        few = plan.at_most_few(found.among.values_list("pk", flat=True))
+        few = plan.at_most_few(found.among.order_by("-pk").values_list("pk", flat=True))
     runs = found.among if few is None else found.among.filter(pk__in=sorted(few))
     if name in COLUMNS:
         return _by_column(runs, COLUMNS[name], found.test, is_few=few is not None)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from markdown_it import MarkdownIt
@@ -184,12 +185,15 @@ def run_duration(run: Run) -> SafeString:
 
 
 @register.filter
-def number(value: Any) -> str | SafeString:
-    """Return a number with six significant digits and its full value on hover; other values as they are."""
+def number(value: Any, characters: int = 0) -> str | SafeString:
+    """Return a number with six significant digits and its full value on hover; other values as they are.
+
+    What is no number is cut at so many `characters`, if they are given.
+    """
     if value is None or value == "":
         return MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return Truncator(str(value)).chars(characters) if characters else str(value)
     full = repr(value)
     if isinstance(value, float) and math.isfinite(value):
         shown = str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -69,7 +69,7 @@ def run_tags(request: SignedInRequest, run_id: str) -> HttpResponse:
         if live.is_partial(request):
             raise  # shown as a toast
         messages.error(request, error.message)
-    return redirect(f"{run.get_absolute_url()}#tags")
+    return redirect(f"{resolve_url('run_detail', run.run_id)}#tags")
 
 
 @require_POST
@@ -83,7 +83,7 @@ def run_describe(request: SignedInRequest, run_id: str) -> HttpResponse:
         )
     except RunsError as error:
         messages.error(request, error.message)
-    return redirect(run)
+    return redirect("run_detail", run.run_id)
 
 
 def _get_changeable_run(request: SignedInRequest, run_id: str) -> Run:
