@@ -10,19 +10,31 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import F
 
 from runs import lifecycle, limits
 from runs.actions import checks
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
 from runs.models import ComputeTarget, Experiment, KeyKind, Param, Property, Run, Tag
+from runs.prepared import Prepared, PreparedUpdate
 from runs.search import index, keys
 from runs.status import RunStatus
 from runs.wording import say
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+_latest_number = Prepared(
+    lambda experiment: (
+        Experiment.objects.select_for_update().filter(pk=experiment).values_list("latest_run_number", flat=True)
+    )
+)
+_note_latest = PreparedUpdate(
+    lambda experiment, number, run, at: (
+        Experiment.objects.filter(pk=experiment),
+        {"latest_run_number": number, "latest_run": run, "latest_submitted_at": at, "archived_at": None},
+    )
+)
 
 
 class RunIdTaken(Conflict):
@@ -80,7 +92,9 @@ def insert(
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
         _check_parent(parent, experiment, count=len(runs), may_be_canceled=is_history)
     # The row of the experiment hands out the numbers; SQLite has one writer at a time anyway.
-    number = Experiment.objects.select_for_update().values_list("latest_run_number", flat=True).get(pk=experiment.pk)
+    number = _latest_number.first(experiment.pk)
+    if number is None:
+        raise Experiment.DoesNotExist
     for run in runs:
         number += 1
         run.number = number
@@ -114,12 +128,7 @@ def insert(
         },
     )
     latest = runs[-1]
-    Experiment.objects.filter(pk=experiment.pk).update(
-        latest_run_number=F("latest_run_number") + len(runs),
-        latest_run=latest,
-        latest_submitted_at=at,
-        archived_at=None,
-    )
+    _note_latest(experiment.pk, number, latest.pk, at)
     experiment.latest_run_number, experiment.latest_run = number, latest
     experiment.latest_submitted_at, experiment.archived_at = at, None
 

@@ -26,7 +26,7 @@ _RUNS, _RUNS_AT_MOST = 1000, 50_000
 _VIEWS = ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
 _STATUSES: dict[str, list[str]] = defaultdict(list)
 for ours, theirs in shapes.STATUSES.items():
-    _STATUSES[theirs].append(str(RunStatus(ours).value))
+    _STATUSES[theirs].append(RunStatus(ours).value)
 # As `run_experiment_start` has it.
 _START = Coalesce("started_at", "created_at")
 _NEWEST = (_START.desc(), F("run_id").asc())
