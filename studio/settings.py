@@ -206,12 +206,11 @@ STUDIO_TARGETS = env.words("STUDIO_TARGETS")
 STUDIO_GRACE_SECONDS = env.number("STUDIO_GRACE_SECONDS", default=5)
 # A supervisor renews its lease every third of this; one that is silent for longer is NotResponding.
 STUDIO_LEASE_SECONDS = env.number("STUDIO_LEASE_SECONDS", default=15, minimum=0.3)
-if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+if not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Whoever is frozen or cut off inside a transaction would keep its locks for as long, and with them everybody
-    # who is to notice that it is silent.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
-        "options", f"-c idle_in_transaction_session_timeout={int(1000 * STUDIO_LEASE_SECONDS)}"
-    )
+    # who is to notice that it is silent. A busy machine alone makes nobody silent for five seconds.
+    _seconds = max(STUDIO_LEASE_SECONDS, 5)
+    DATABASES["default"]["OPTIONS"]["options"] += f" -c idle_in_transaction_session_timeout={1000 * _seconds:.0f}"
 # How long a silent attempt may come back before it is settled: it counts from the lease's end.
 STUDIO_LOST_SECONDS = env.number("STUDIO_LOST_SECONDS", default=30)
 # How long an interactive run whose client once sent heartbeats may be silent, and until when it may come back.
