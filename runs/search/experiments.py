@@ -12,6 +12,7 @@ from runs.models.run import RunQuerySet
 from runs.search import filters, grammar, nodes
 from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import And, Node, Not, Or, Term, Word
+from runs.wording import say
 
 Experiments = TypeVar("Experiments", bound=QuerySet[Experiment])
 
@@ -31,7 +32,7 @@ def apply(queryset: Experiments, text: str, *, runs: RunQuerySet, user: Any, at:
     if tree == nodes.EVERYTHING:
         return queryset, False
     if asked := [leaf for leaf in nodes.leaves(tree) if isinstance(leaf, Term) and leaf.path[0].lower() == "order"]:
-        raise QuerySyntaxError("'order' is for lists of runs", span=asked[0].span)
+        raise QuerySyntaxError(say("'order' is for lists of runs"), span=asked[0].span)
     found = filters.find(runs, tree, user=user, at=at)
     shown, horizon = found.runs, None
     if found.few is None:

@@ -14,12 +14,13 @@ from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import Operator, Range, Span, Term, Value
 from runs.search.plan import Condition
 from runs.search.terms import Field, Scope
+from runs.wording import say
 
 
 def _key_of(term: Term) -> str:
     if not term.key:
         name = term.path[0]
-        raise QuerySyntaxError(f"'{name}' needs a key", span=term.span, expected=[f"{name}.key:value"])
+        raise QuerySyntaxError(say("'{name}' needs a key", name=name), span=term.span, expected=[f"{name}.key:value"])
     return term.key
 
 
@@ -100,7 +101,7 @@ _DATASET = {"name": "dataset__name", "digest": "dataset__digest", "context": "co
 
 def _dataset(term: Term, scope: Scope) -> Condition:
     terms.only(term, *terms.TEXT, *terms.EXACT)
-    column = terms.choice(Value(term.key, span=term.span), _DATASET, what="key of a dataset")
+    column = terms.choice(Value(term.key, span=term.span), _DATASET, what=say("key of a dataset"))
     if term.operator in terms.NEGATED:
         return Condition(_held_by(DatasetUse, ~terms.text_test(column, term)))
     test = terms.text_test(column, term)
@@ -116,25 +117,29 @@ def _has(term: Term, scope: Scope) -> Condition:
         "metrics": (Metric, "name", "latest_value"),
     }
     found = []
-    for value in terms.plain(term, but="such as tags.gold"):
+    for value in terms.plain(term, but=say("such as tags.gold")):
         kind, _, key = value.text.partition(".")
-        model, column, by = terms.choice(Value(kind, span=value.span), models, what="word after has:")
+        model, column, by = terms.choice(Value(kind, span=value.span), models, what=say("word after has:"))
         if not key:
-            raise QuerySyntaxError(f"'has:{kind}' needs a key", span=value.span, expected=[f"has:{kind}.key"])
+            raise QuerySyntaxError(
+                say("'has:{kind}' needs a key", kind=kind), span=value.span, expected=[f"has:{kind}.key"]
+            )
         condition = _found(model, Q(**{column: key}), by)
         found.append(replace(condition, ids=_runs_of(Tag, Q(key=key))) if model is Tag else condition)
     return plan.any_of(found)
 
 
 FIELDS: dict[str, Field] = {
-    "tags": Field("The value of a tag", 'tags.quality:"great run"', _tags, takes_key=True),
-    "properties": Field("The value of a property", "properties.author:azureml-user", _properties, takes_key=True),
-    "params": Field("The value of a param; numbers compare as numbers", "params.lr>=0.001", _params, takes_key=True),
+    "tags": Field(say("The value of a tag"), 'tags.quality:"great run"', _tags, takes_key=True),
+    "properties": Field(say("The value of a property"), "properties.author:azureml-user", _properties, takes_key=True),
+    "params": Field(
+        say("The value of a param; numbers compare as numbers"), "params.lr>=0.001", _params, takes_key=True
+    ),
     "metrics": Field(
-        "The latest value of a metric, or its min or max", "metrics.loss.min<0.2", _metrics, takes_key=True
+        say("The latest value of a metric, or its min or max"), "metrics.loss.min<0.2", _metrics, takes_key=True
     ),
     "dataset": Field(
-        "The name, digest or context of a dataset that it read", "dataset.name:iris", _dataset, takes_key=True
+        say("The name, digest or context of a dataset that it read"), "dataset.name:iris", _dataset, takes_key=True
     ),
-    "has": Field("Whether there is such a tag, property, param or metric", "has:tags.gold", _has),
+    "has": Field(say("Whether there is such a tag, property, param or metric"), "has:tags.gold", _has),
 }

@@ -19,6 +19,7 @@ from runs.search import paging, plan
 from runs.search.paging import Page
 from runs.search.plan import Found
 from runs.search.walk import Stretch
+from runs.wording import say
 
 DEFAULT = "-created"
 # Each has an index for a workspace and for an experiment, newest first among equals, so that a million
@@ -43,7 +44,10 @@ def split(name: str) -> tuple[str, str, str]:
     """
     kind, _, key = name.partition(".")
     if kind not in KINDS or not key:
-        raise InvalidInput(f"{name!r} is none of {', '.join(f'{kind}.name' for kind in KINDS)}.", field="order")
+        raise InvalidInput(
+            say("{name!r} is none of {names}.", name=name, names=", ".join(f"{kind}.name" for kind in KINDS)),
+            field="order",
+        )
     if kind != "metrics":
         return kind, key, ""
     head, _, tail = key.rpartition(".")
@@ -63,8 +67,10 @@ def check(order: str) -> str:
     except InvalidInput as problem:
         near = nearest(order)
         names = ", ".join([*COLUMNS, *(f"{kind}.NAME" for kind in KINDS)])
-        hint = f"did you mean {near!r}?" if near else f"expected one of {names}, or -name."
-        raise InvalidInput(f"{order!r} is no order; {hint}", field="order") from problem
+        hint = (
+            say("did you mean {name!r}?", name=near) if near else say("expected one of {names}, or -name.", names=names)
+        )
+        raise InvalidInput(say("{order!r} is no order; {hint}", order=order, hint=hint), field="order") from problem
     return order
 
 

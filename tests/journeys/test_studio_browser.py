@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.conftest import Watch, shoot
@@ -167,7 +168,7 @@ def walk(request, studio: Studio, browser: Browser) -> Iterator[Walk]:
 
 def test_1_an_experiment_is_charted_filtered_and_kept_as_a_view(walk):
     page = walk.page
-    page.goto(f"{EXPERIMENT}?chart=line.step.loss&chart=scatter.number.loss")
+    page.goto(f"{EXPERIMENT}?chart=line.step.auc&chart=scatter.number.auc")
     walk.shoot("1-experiment")
 
     page.get_by_role("link", name=re.compile("Child runs of")).first.click()
@@ -329,3 +330,6 @@ def test_12_the_pattern_page(walk):
 
     expect(page.get_by_role("heading", name="Styles")).to_be_visible()
     walk.shoot("12-styles")
+    if walk.has_scripts:
+        found = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
