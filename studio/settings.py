@@ -57,6 +57,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = ["runs.accounts.Accounts"]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 
@@ -79,8 +80,8 @@ MIDDLEWARE = [
     "runs.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "runs.middleware.CompressPages",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -88,7 +89,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "runs.middleware.time_zone",
+    "runs.middleware.language_and_zone",
     "runs.middleware.RefusalMiddleware",
 ]
 # Tags that every template may use without {% load %}, so that one source serves Django 5.2 and 6.
@@ -141,6 +142,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
         " PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;",
     }
+else:
+    # Planners of the last century's disks rather read a table whole than follow an index; no query of a page
+    # is worth compiling. In front of PgBouncer let it ignore the parameter `options`.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c random_page_cost=1.1 -c jit=off")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue ------------------------------------------------------------------------------
@@ -252,8 +257,14 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 # --- Words and times --------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+# Each by its own name: who looks for a language can read that one.
+LANGUAGES = [("en", "English"), ("it", "Italiano")]
+LOCALE_PATHS = [BASE_DIR / "runs" / "locale"]
 USE_I18N = True
+# The choice of who is not signed in; a user's own is in the database.
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE, LANGUAGE_COOKIE_SECURE = "Lax", STUDIO_SECURE
+# The zone of who neither chose one nor has a browser that tells its own.
 TIME_ZONE = env.text("STUDIO_TIME_ZONE", "UTC")
 USE_TZ = True
 

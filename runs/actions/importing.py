@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from runs import lifecycle, limits
+from runs import limits
 from runs.actions import checks, insertion
 from runs.errors import InvalidInput
 from runs.models import (
@@ -25,15 +25,10 @@ from runs.models import (
     RunType,
     Tag,
 )
-from runs.status import RunStatus
+from runs.status import TERMINAL, RunStatus
+from runs.wording import say
 
-# What a run that its client drives comes to, from Running on.
-_WAYS = {
-    RunStatus.RUNNING: (),
-    RunStatus.COMPLETED: (RunStatus.COMPLETED,),
-    RunStatus.FAILED: (RunStatus.FAILED,),
-    RunStatus.CANCELED: (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED),
-}
+_STATUSES = frozenset({RunStatus.RUNNING, *TERMINAL})
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,8 @@ def import_runs(*, experiment: Experiment, runs: Sequence[Tracked], by: User, at
     for run_id, workspace_id, trashed_at in known.values_list("run_id", "workspace_id", "trashed_at"):
         if workspace_id != experiment.workspace_id or trashed_at is not None:
             raise insertion.RunIdTaken(
-                f"There is a run {run_id!r} already, in another workspace or in the trash.", field="run_id"
+                say("There is a run {run_id!r} already, in another workspace or in the trash.", run_id=run_id),
+                field="run_id",
             )
         held.add(run_id)
     fresh = sorted((run for run in runs if run.run_id not in held), key=attrgetter("parent_run_id"))
@@ -105,27 +101,36 @@ def count(runs: Iterable[Run]) -> dict[str, int]:
 def _insert(
     experiment: Experiment, tracked: list[Tracked], *, parent: Run | None, by: User, at: datetime, actor: str
 ) -> list[Run]:
-    """Insert the runs of one parent, and bring them to where they ended."""
-    runs = [
-        Run(
-            run_id=insertion.check_run_id(run.run_id),
-            run_type=RunType.INTERACTIVE,
-            status=RunStatus.RUNNING,
-            created_at=run.started_at,
-            started_at=run.started_at,
-            display_name=checks.text(run.display_name, field="display_name", limit=limits.DISPLAY_NAME_LENGTH).strip(),
-            description=checks.text(run.description, field="description", limit=limits.DESCRIPTION_LENGTH),
-        )
-        for run in tracked
-    ]
-    hung_on = [insertion.HungOn.of(run.tags, run.properties, run.params) for run in tracked]
+    """Insert the runs of one parent."""
+    runs = [_run(each) for each in tracked]
+    hung_on = [insertion.HungOn.of(each.tags, each.properties, each.params) for each in tracked]
     insertion.insert(runs, hung_on, experiment=experiment, parent=parent, by=by, at=at, actor=actor, is_history=True)
-    for run, was in zip(runs, tracked, strict=True):
-        if was.status not in _WAYS:
-            raise InvalidInput(f"status is {was.status}; expected one of {', '.join(_WAYS)}.", field="status")
-        for status in _WAYS[was.status]:
-            lifecycle.move(run, status, at=was.ended_at or was.started_at, by=by, actor=actor)
     return runs
+
+
+def _run(tracked: Tracked) -> Run:
+    if tracked.status not in _STATUSES:
+        raise InvalidInput(
+            say(
+                "status is {status}; expected one of {names}.",
+                status=tracked.status,
+                names=", ".join(sorted(_STATUSES)),
+            ),
+            field="status",
+        )
+    ended_at = None if tracked.status is RunStatus.RUNNING else tracked.ended_at or tracked.started_at
+    return Run(
+        run_id=insertion.check_run_id(tracked.run_id),
+        run_type=RunType.INTERACTIVE,
+        status=tracked.status,
+        status_at=ended_at or tracked.started_at,
+        created_at=tracked.started_at,
+        started_at=tracked.started_at,
+        ended_at=ended_at,
+        duration_seconds=(ended_at - tracked.started_at).total_seconds() if ended_at else None,
+        display_name=checks.text(tracked.display_name, field="display_name", limit=limits.DISPLAY_NAME_LENGTH).strip(),
+        description=checks.text(tracked.description, field="description", limit=limits.DESCRIPTION_LENGTH),
+    )
 
 
 def _parent(experiment: Experiment, run_id: str) -> Run | None:
@@ -133,7 +138,9 @@ def _parent(experiment: Experiment, run_id: str) -> Run | None:
         return None
     parent = Run.objects.filter(run_id=run_id, workspace_id=experiment.workspace_id).first()
     if parent is None:
-        raise InvalidInput(f"There is no run {run_id[:100]!r} to be the parent.", field="parent_run_id")
+        raise InvalidInput(
+            say("There is no run {run_id!r} to be the parent.", run_id=run_id[:100]), field="parent_run_id"
+        )
     return parent
 
 

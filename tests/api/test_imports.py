@@ -61,6 +61,8 @@ def test_every_status_is_counted(status, api_for, owner):
     assert send(api_for(owner), tracked("abc", status=status)).status_code == 200
 
     run = Run.objects.get(run_id="abc")
+    said = list(run.events.order_by("id").values_list("from_status", "to_status"))
+    assert (said[0], said[-1][1]) == (("", "Running"), status)
     counted = StatusCount.objects.filter(experiment=run.experiment, count__gt=0).values_list("status", "count")
     assert (run.status, list(counted)) == (status, [(status, 1)])
 
@@ -167,12 +169,12 @@ def test_only_contributors_import_and_no_script_does(api_for, reader, stranger, 
     assert not Run.objects.filter(run_id="abc").exists()
 
 
-def test_more_runs_cost_only_what_ends_them(api_for, owner):
+def test_more_runs_cost_no_more_queries(api_for, owner):
     api = api_for(owner)
     send(api, tracked("warm"))
 
     def ask(count):
-        runs = [tracked(f"run-{count}-{number}", status="Running", tags={"a": "b"}) for number in range(count)]
+        runs = [tracked(f"run-{count}-{number}", tags={"a": "b"}) for number in range(count)]
         with CaptureQueriesContext(connection) as captured:
             send(api, *runs)
         return len(captured)

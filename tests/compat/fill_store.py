@@ -44,10 +44,10 @@ def with_everything(client: MlflowClient, experiment_id: str, folder: pathlib.Pa
 
 
 def by_sql(database: sqlite3.Connection, experiment_id: str, root: str, count: int) -> None:
-    """Add runs with three metrics of ten points, params and tags, as MLflow writes them."""
+    """Add runs with three metrics of ten points, params and tags, as MLflow writes them. Their ids tell the count."""
+    rows = [(uuid.UUID(int=(count << 32) + number).hex, number) for number in range(count)]
     # One history is too long for one answer.
-    long = [("loss", 1 / (step + 1), BEGAN + step, step // 2, uuid.UUID(int=1).hex) for step in range(10, 26_000)]
-    rows = [(uuid.UUID(int=number + 1).hex, number) for number in range(count)]
+    long = [("loss", 1 / (step + 1), BEGAN + step, step // 2, rows[0][0]) for step in range(10, 26_000)]
     database.executemany(
         "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, end_time, lifecycle_stage,"
         " artifact_uri, experiment_id) VALUES (?, ?, 'UNKNOWN', 'ada', ?, ?, ?, 'active', ?, ?)",

@@ -141,21 +141,22 @@ def document(client, run_id):
 
 def of_experiments(client):
     """Find, rename, delete and restore experiments."""
-    own = ("compat", "other", "renamed")
+    other = client.create_experiment("other", tags={"k": "w"})
+    # A name is held even by what is deleted, and this is played more than once on one server.
+    own = {"compat": "compat", "other": "other", f"renamed-{other}": "renamed"}
 
     def names(**query):
-        return [each.name for each in client.search_experiments(**query) if each.name in own]
+        return [own[each.name] for each in client.search_experiments(**query) if each.name in own]
 
-    other = client.create_experiment("other", tags={"k": "w"})
     found = {text: sorted(names(filter_string=text)) for text in OF_EXPERIMENTS}
     found["order"] = names(order_by=["name DESC"])
-    client.rename_experiment(other, "renamed")
+    client.rename_experiment(other, f"renamed-{other}")
     client.delete_experiment_tag(other, "k")
     client.delete_experiment(other)
     found["deleted"] = [names(), names(view_type=ViewType.DELETED_ONLY), refused(lambda: client.create_run(other))]
     client.restore_experiment(other)
     restored = client.get_experiment(other)
-    return found | {"restored": [restored.name, restored.lifecycle_stage, restored.tags]}
+    return found | {"restored": [own[restored.name], restored.lifecycle_stage, restored.tags]}
 
 
 def of_large_files(client, folder):

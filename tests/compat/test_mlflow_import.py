@@ -23,8 +23,9 @@ from tests.sdk.shell import SDK
 
 pytestmark = [pytest.mark.compat, pytest.mark.process, pytest.mark.slow]
 
-# The runs that were made by SQL, whose ids are known beforehand.
-_KNOWN = [uuid.UUID(int=number + 1).hex for number in range(900)]
+# The store's own runs, beside those that are made by SQL and whose ids are known beforehand.
+_OWN = 7
+_KNOWN = [uuid.UUID(int=((1_000 - _OWN) << 32) + number).hex for number in range(900)]
 _KEYS = ("loss", "acc", "f1", "m", "nan", "inf", "-inf", "rmse")
 _IN_A_FOLDER = """
 import mlflow
@@ -129,7 +130,7 @@ def pairs(items: list[dict[str, str]]) -> dict[str, str]:
     return {item["key"]: item.get("value", "") for item in items}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def importer(environment, product: Product) -> Importer:
     return Importer(product, environment(*NOW))
 
@@ -173,7 +174,7 @@ def test_a_folder_comes_through_a_server_that_is_started_for_it(environment, imp
 
 def test_what_is_refused_is_said_and_comes_once_its_cause_is_gone(environment, importer: Importer, tmp_path):
     fill(environment(*NOW), tmp_path, 20)
-    store, refused = f"sqlite:///{tmp_path}/mlflow.db", uuid.UUID(int=3).hex
+    store, refused = f"sqlite:///{tmp_path}/mlflow.db", uuid.UUID(int=((20 - _OWN) << 32) + 3).hex
     execute(
         tmp_path,
         "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",

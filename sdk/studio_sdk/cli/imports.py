@@ -2,6 +2,7 @@
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, List, Optional
 
 import typer
@@ -19,6 +20,8 @@ app = typer.Typer(help="Move runs here that were tracked elsewhere.", no_args_is
 
 # A server may be restarted meanwhile.
 _RETRY_SECONDS = 60.0
+# The store, the server and this program can work at the same time.
+_AT_ONCE = 4
 # How often progress is said: on a terminal, in one line; and elsewhere.
 _TELL_SECONDS, _LINE_SECONDS = 0.2, 10.0
 
@@ -58,10 +61,11 @@ def import_mlflow(
     dialect = Mlflow(f"{here.url}/w/{quote(workspace.name)}", retry_seconds=_RETRY_SECONDS)
     here.authorization = dialect.authorization = workspace._client.authorization
     wanted = Options(with_files=not no_artifacts, with_deleted=include_deleted, experiments=tuple(experiments or ()))
-    with local_store.address_of(store) as address:
+    teller = _Teller()
+    with local_store.address_of(store) as address, ThreadPoolExecutor(_AT_ONCE) as pool:
         source = store_at(address, retry_seconds=_RETRY_SECONDS)
-        tally = importer.run(Job(source, here, dialect, workspace.name, wanted, _Teller().tell))
-    sys.stderr.write("\n")
+        tally = importer.run(Job(source, here, dialect, workspace.name, wanted, teller.tell, pool))
+    teller.end()
     output.emit(
         [{"what": what, "there": there, "here": here} for what, there, here in tally.rows()], output=output_format
     )
@@ -84,6 +88,10 @@ class _Teller:
             self._due_at = now + (_TELL_SECONDS if self._is_terminal else _LINE_SECONDS)
             sys.stderr.write(f"\r{tally.progress}\x1b[K" if self._is_terminal else f"{tally.progress}\n")
             sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._is_terminal:
+            sys.stderr.write("\r\x1b[K")
 
 
 @app.callback()

@@ -36,7 +36,7 @@ def tracked_run(run: Document, *, parent_id: str) -> Document:
 
 def own_tags(run: Document, *, has_parent: bool) -> dict[str, str]:
     """Return the tags that are tags here too."""
-    held = {name: value[:_TAG_LENGTH] for name, value in tags_of(run).items() if name not in (NAME, NOTE)}
+    held = {name: value for name, value in cut_tags(run["data"].get("tags", [])).items() if name not in (NAME, NOTE)}
     if has_parent:
         held.pop(PARENT, None)
     if run["info"].get("user_id"):
@@ -47,6 +47,12 @@ def own_tags(run: Document, *, has_parent: bool) -> dict[str, str]:
 def parent_of(run: Document) -> str:
     """Return the id of the run's parent; empty if it has none."""
     return tags_of(run).get(PARENT, "")
+
+
+def cut_tags(items: list[Document]) -> dict[str, str]:
+    """Return tags as they fit here; notes are longer."""
+    lengths = {NOTE: _NOTE_LENGTH}
+    return {name: value[: lengths.get(name, _TAG_LENGTH)] for name, value in pairs(items).items()}
 
 
 def tags_of(run: Document) -> dict[str, str]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from studio_sdk.mlflow_import.job import FILES, Job
 from studio_sdk.transport import quote, quote_path
 
 _FILES_PER_PAGE = 500
 
+
+class Taken(NamedTuple):
+    """How many files a run has in the store, and of how many bytes."""
+
+    file_count: int
+    byte_count: int
+
+
 Fetch = Callable[[BinaryIO], None]
 
 
-def take(job: Job, run_id: str, marks: dict[str, str]) -> None:
-    """Bring the files that are not here yet, and add to `marks` how many there are, with how many bytes."""
-    if not job.options.with_files:
-        return
+def take(job: Job, run_id: str) -> Taken:
+    """Bring the files of a run that are not here yet; return how many there are, with how many bytes."""
     here = job.runs[run_id]
     if FILES in here["properties"]:
-        count, size = here["properties"][FILES].split()
-        job.tally.there.update(files=int(count), bytes=int(size))
-        return
+        return Taken(*map(int, here["properties"][FILES].split()))
     held: dict[str, int] | None = {} if here["is_new"] else None
     count = total = 0
     for path, size, fetch in _files(job, run_id):
@@ -31,11 +35,8 @@ def take(job: Job, run_id: str, marks: dict[str, str]) -> None:
             held = _held(job, run_id)
         if path not in held or size not in (None, held[path]):
             held[path] = _copy(job, run_id, path, fetch)
-        size = held[path] if size is None else size
-        count, total = count + 1, total + size
-        job.tally.there.update(files=1, bytes=size)
-        job.tell(job.tally)
-    marks[FILES] = f"{count} {total}"
+        count, total = count + 1, total + (held[path] if size is None else size)
+    return Taken(count, total)
 
 
 def _files(job: Job, run_id: str) -> Iterator[tuple[str, int | None, Fetch]]:

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from studio_sdk.exceptions import ServerUnreachable, ServiceException, UserErrorException
 from studio_sdk.mlflow_import import documents, files, logged_models, points
-from studio_sdk.mlflow_import.job import POINTS, Document, Job, batches
+from studio_sdk.mlflow_import.job import FILES, POINTS, Document, Job, batches
 from studio_sdk.mlflow_import.rest import RUNS_PER_PAGE
 from studio_sdk.mlflow_import.tally import Tally
 from studio_sdk.transport import quote, quote_name
@@ -33,7 +33,6 @@ def run(job: Job) -> Tally:
     experiments = _experiments(job)
     waiting: dict[str, list[tuple[str, Document]]] = defaultdict(list)
     for experiment in experiments:
-        _make_experiment(job, experiment)
         for page in _pages(job, experiment):
             job.tally.there["runs"] += len(page)
             _take(job, [(experiment["name"], each) for each in page], waiting)
@@ -61,15 +60,15 @@ def _experiments(job: Job) -> list[Document]:
             raise UserErrorException(f"The store has no experiment {name!r}.")
     taken = [each for each in found if not wanted or each["name"] in wanted]
     job.tally.there["experiments"] = len(taken)
-    return taken
+    return [each for each in taken if job.attempt("experiment", each["name"], _make_experiment, job, each)]
 
 
 def _pages(job: Job, experiment: Document) -> Iterator[list[Document]]:
     return job.store.runs(experiment["experiment_id"], with_deleted=job.options.with_deleted)
 
 
-def _make_experiment(job: Job, experiment: Document) -> None:
-    """Make the experiment; what the store says of it is taken where nothing is said here."""
+def _make_experiment(job: Job, experiment: Document) -> str:
+    """Make the experiment, and return its id here; what the store says of it is taken where nothing is said here."""
     name = experiment["name"]
     body: Document = {"workspace": job.workspace, "experiment": name, "runs": []}
     if experiment.get("creation_time"):
@@ -77,7 +76,7 @@ def _make_experiment(job: Job, experiment: Document) -> None:
     job.here.post("/imports", body, repeatable=True)
     address, where = f"/experiments/{quote_name(name)}", {"workspace": job.workspace}
     here = job.here.get(address, where)
-    tags = documents.pairs(experiment.get("tags", []))
+    tags = documents.cut_tags(experiment.get("tags", []))
     note = tags.pop(documents.NOTE, "")
     missing: Document = {"tags": {key: value for key, value in tags.items() if key not in here["tags"]}}
     if note and not here["description"]:
@@ -85,6 +84,7 @@ def _make_experiment(job: Job, experiment: Document) -> None:
     job.here.patch(address, missing, params=where)
     found = job.dialect.ask("experiments/get-by-name", experiment_name=name)
     job.experiment_ids[name] = found["experiment"]["experiment_id"]
+    return job.experiment_ids[name]
 
 
 def _take(job: Job, runs: Sequence[tuple[str, Document]], waiting: dict[str, list[tuple[str, Document]]]) -> None:
@@ -146,38 +146,53 @@ def _complete(job: Job, experiment: str, runs: list[Document]) -> None:
     )
     for each in open_ones:
         run_id = each["info"]["run_id"]
-        job.attempt(run_id, _tell, job, each, before.get(run_id))
+        job.attempt("run", run_id, _tell, job, each, before.get(run_id))
     counts = points.send(job, open_ones)
+    ids = [each["info"]["run_id"] for each in runs]
     marks: dict[str, dict[str, str]] = {}
-    for each in runs:
+    for each, of_files in zip(runs, job.pool.map(lambda run_id: _take_files(job, run_id), ids)):
         run_id = each["info"]["run_id"]
-        here = job.runs[run_id]["properties"]
-        marks[run_id] = {} if POINTS in here else {POINTS: str(counts[run_id])}
+        found = {POINTS: str(counts[run_id]), **job.runs[run_id]["properties"], **of_files}
         job.tally.there.update(
             params=len(documents.params_of(each)),
             tags=len(_tags(job, each)),
             metrics=len(each["data"].get("metrics", [])),
-            points=int({**here, **marks[run_id]}[POINTS]),
+            points=int(found[POINTS]),
             datasets=len(each.get("inputs", {}).get("dataset_inputs", [])),
         )
-        job.attempt(run_id, files.take, job, run_id, marks[run_id])
-        job.attempt(run_id, logged_models.finalize, job, run_id)
+        _count_files(job, of_files)
+        # What goes on there is not done here.
+        if documents.is_settled(each):
+            marks[run_id] = {POINTS: found[POINTS], **of_files}
         job.tally.runs_done += 1
         job.tell(job.tally)
-    # What goes on there is not done here.
-    _mark(job, {each["info"]["run_id"]: marks[each["info"]["run_id"]] for each in runs if documents.is_settled(each)})
+    _mark(job, marks)
     for each in filter(documents.is_deleted, runs):
         run_id = each["info"]["run_id"]
-        job.attempt(run_id, job.dialect.call, "runs/delete", {"run_id": run_id})
+        job.attempt("run", run_id, job.dialect.call, "runs/delete", {"run_id": run_id})
 
 
 def _complete_holder(job: Job, run_id: str) -> None:
     """Bring the files of models that no run of the store made."""
     job.runs[run_id] = {"is_new": False, **job.here.get(f"/runs/{quote(run_id)}")}
-    marks: dict[str, str] = {}
-    job.attempt(run_id, files.take, job, run_id, marks)
-    job.attempt(run_id, logged_models.finalize, job, run_id)
-    _mark(job, {run_id: marks})
+    of_files = _take_files(job, run_id)
+    _count_files(job, of_files)
+    _mark(job, {run_id: of_files})
+
+
+def _take_files(job: Job, run_id: str) -> dict[str, str]:
+    """Bring the files of a run, upon which its models are final; return the mark of them."""
+    taken = job.attempt("run", run_id, files.take, job, run_id) if job.options.with_files else None
+    job.attempt("run", run_id, logged_models.finalize, job, run_id)
+    if taken is None:
+        return {}
+    return {FILES: f"{taken.file_count} {taken.byte_count}"}
+
+
+def _count_files(job: Job, mark: dict[str, str]) -> None:
+    if FILES in mark:
+        file_count, byte_count = map(int, mark[FILES].split())
+        job.tally.there.update(files=file_count, bytes=byte_count)
 
 
 def _as_they_are(job: Job, experiment: str, runs: list[Document]) -> dict[str, Document]:
@@ -226,9 +241,13 @@ def _tags(job: Job, run: Document) -> dict[str, str]:
 
 def _mark(job: Job, marks: dict[str, dict[str, str]]) -> None:
     """Mark runs of which nothing was refused."""
-    good = {run_id: each for run_id, each in marks.items() if each and run_id not in job.failed}
-    if good:
-        job.here.post("/imports/properties", {"runs": good}, repeatable=True)
+    fresh = {
+        run_id: each
+        for run_id, each in marks.items()
+        if run_id not in job.failed and not each.items() <= job.runs[run_id]["properties"].items()
+    }
+    if fresh:
+        job.here.post("/imports/properties", {"runs": fresh}, repeatable=True)
 
 
 def _delete_experiment(job: Job, experiment: Document) -> None:

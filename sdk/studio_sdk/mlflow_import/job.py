@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from studio_sdk.transport import Client
 Document = dict[str, Any]
 Item = TypeVar("Item")
 
-# Properties of a run of which all points, or all files, are here; they say how much that was.
+# Properties of a run of which all points, or all files, are here: how many points, how many files and bytes.
 POINTS, FILES = "mlflow.imported_points", "mlflow.imported_files"
 
 
@@ -38,6 +39,8 @@ class Job:
     workspace: str
     options: Options
     tell: Callable[[Tally], None]
+    # Where so many requests as it has threads are under way at once.
+    pool: ThreadPoolExecutor
     tally: Tally = field(default_factory=Tally)
     # The ids of the experiments here, by their names.
     experiment_ids: dict[str, str] = field(default_factory=dict)
@@ -47,20 +50,24 @@ class Job:
     models: dict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
     model_ids: set[str] = field(default_factory=set)
     holders: list[str] = field(default_factory=list)
-    # The runs of which something was refused.
+    # The ids and names of what something was refused of.
     failed: set[str] = field(default_factory=set)
 
-    def attempt(self, run_id: str, action: Callable[..., object], *arguments: Any) -> None:
-        """Act for a run. What is refused is noted, and nothing more is tried for that run."""
-        if run_id in self.failed:
-            return
+    def attempt(self, kind: str, name: str, action: Callable[..., Any], *arguments: Any) -> Any:
+        """Act for a run, a model or an experiment, and return what comes of it.
+
+        What is refused is noted, and no more is tried for that one.
+        """
+        if name in self.failed:
+            return None
         try:
-            action(*arguments)
+            return action(*arguments)
         except ServerUnreachable:
             raise
         except ServiceException as error:
-            self.failed.add(run_id)
-            self.tally.refuse(f"run {run_id}", error)
+            self.failed.add(name)
+            self.tally.refuse(f"{kind} {name}", error)
+            return None
 
 
 def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

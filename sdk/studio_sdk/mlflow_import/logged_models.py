@@ -15,7 +15,7 @@ def take(job: Job, experiment: Document) -> None:
     experiment_id = job.experiment_ids[experiment["name"]]
     for model in job.store.models(experiment["experiment_id"]):
         job.tally.there["models"] += 1
-        job.attempt(f"of model {model['info']['model_id']}", _make, job, model, experiment_id)
+        job.attempt("model", model["info"]["model_id"], _make, job, model, experiment_id)
 
 
 def finalize(job: Job, run_id: str) -> None:

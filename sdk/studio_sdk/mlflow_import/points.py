@@ -32,14 +32,15 @@ def send(job: Job, runs: Sequence[Document]) -> Counter[str]:
                 full = len(found) - len(found) % _POINTS_PER_BATCH
                 _send(job, run_id, found[:full])
                 rest[run_id] = found[full:]
-    for run_id, found in rest.items():
-        _send(job, run_id, found)
+                job.tally.points_done += full
+                job.tell(job.tally)
+    for sent in job.pool.map(lambda run_id: _send(job, run_id, rest[run_id]), rest):
+        job.tally.points_done += sent
+        job.tell(job.tally)
     return counts
 
 
-def _send(job: Job, run_id: str, found: Sequence[Document]) -> None:
+def _send(job: Job, run_id: str, found: Sequence[Document]) -> int:
     for some in batches(found, _POINTS_PER_BATCH):
-        job.attempt(run_id, job.dialect.call, "runs/log-batch", {"run_id": run_id, "metrics": some})
-    if found:
-        job.tally.points_done += len(found)
-        job.tell(job.tally)
+        job.attempt("run", run_id, job.dialect.call, "runs/log-batch", {"run_id": run_id, "metrics": some})
+    return len(found)

@@ -202,28 +202,6 @@ def test_tags_are_set_and_deleted(mlflow, experiment):
     assert (gone.status_code, gone.json()["message"]) == (404, f"No tag with name: a in run with id {run_id}")
 
 
-def test_the_number_of_queries_of_a_batch_does_not_depend_on_its_size(
-    mlflow, experiment, django_assert_max_num_queries
-):
-    few, many = mlflow.create(experiment), mlflow.create(experiment)
-
-    def batch(run_id, count):
-        return mlflow.post(
-            "runs/log-batch",
-            run_id=run_id,
-            metrics=[metric(f"m{n % 3}", n, step=n) for n in range(count * 2)],
-            params=[pair(f"p{n}", "1") for n in range(count)],
-            tags=[pair(f"t{n}", "1") for n in range(count)],
-        )
-
-    batch(mlflow.create(experiment), 99)  # the first names in a workspace are noted for the search bar
-    with django_assert_max_num_queries(30) as small:
-        batch(few, 3)
-    with django_assert_max_num_queries(30) as great:
-        assert batch(many, 99).status_code == 200
-    assert len(small) == len(great)
-
-
 def test_history_comes_in_pages_and_charts_by_steps(mlflow, experiment):
     run_id = mlflow.create(experiment)
     mlflow.post("runs/log-batch", run_id=run_id, metrics=[metric("m", n, step=n // 2, timestamp=n) for n in range(20)])
