@@ -15,13 +15,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
 from django.conf import settings
 from django.db import connections
 
-from runs.execution import host
+from runs import dispatch
+from runs.execution import bell, host
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def stop() -> None:
     _launcher.stop()
 
 
-def _spawn(*arguments: str, stdin: int) -> "subprocess.Popen[bytes]":
+def _spawn(*arguments: str, stdin: int, passed: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
     log = host.log_file()
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as output:
@@ -64,6 +66,7 @@ def _spawn(*arguments: str, stdin: int) -> "subprocess.Popen[bytes]":
             stdin=stdin,
             stdout=output,
             stderr=output,
+            pass_fds=passed,
             start_new_session=True,
         )
 
@@ -112,9 +115,10 @@ class _Launcher:
     def fork(self) -> None:
         with self._lock:
             ours, theirs = socket.socketpair()
+            cord = bell.cord()
             pid = os.fork()
             if pid == 0:
-                _serve_in_fork(theirs)
+                _serve_in_fork(theirs, cord)
             theirs.close()
             self._process, self._channel, self._tier = _Forked(pid), ours, ""
 
@@ -143,7 +147,8 @@ class _Launcher:
             self._discard()
             self._channel, theirs = socket.socketpair()
             with theirs:
-                self._process = _spawn("launcher", stdin=theirs.fileno())
+                cord = bell.cord()
+                self._process = _spawn("launcher", str(cord), stdin=theirs.fileno(), passed=[cord])
         if not self._tier:
             self._channel.settimeout(_START_SECONDS)
             word, _, tier = self._channel.recv(64).decode().strip().partition(" ")
@@ -170,7 +175,7 @@ class _Launcher:
 _launcher = _Launcher()
 
 
-def _serve_in_fork(channel: socket.socket) -> NoReturn:
+def _serve_in_fork(channel: socket.socket, cord: int) -> NoReturn:
     """Be the launcher, in a child that was just forked: keep nothing of the parent's but its memory."""
     status = 1
     try:
@@ -184,8 +189,9 @@ def _serve_in_fork(channel: socket.socket) -> NoReturn:
         os.dup2(log, 1)
         os.dup2(log, 2)
         # Locks and sockets of the parent's would live on in every supervisor.
-        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        serve()
+        os.closerange(3, cord)
+        os.closerange(cord + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        serve(cord)
         status = 0
     except BaseException:
         logger.exception("The launcher broke.")
@@ -193,8 +199,11 @@ def _serve_in_fork(channel: socket.socket) -> NoReturn:
         os._exit(status)
 
 
-def serve() -> None:
-    """Fork a supervisor for each line on standard input, until it closes. The launcher's own end."""
+def serve(cord: int) -> None:
+    """Fork a supervisor for each line on standard input, until it closes. The launcher's own end.
+
+    With `cord` supervisors ring the worker's bell.
+    """
     from runs.execution import process, supervisor  # the point of this process is to have them loaded
 
     channel = socket.socket(fileno=os.dup(0))
@@ -203,6 +212,8 @@ def serve() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)
+    os.set_inheritable(cord, False)
+    dispatch.hold_cord(cord)
     tier = process.strongest_tier()
     supervisor.load()
     connections.close_all()
