@@ -1,11 +1,10 @@
 """Starting supervisors fast: a small process that has Django loaded forks them.
 
 Starting Python and Django takes 0.3 s of CPU for each run; a fork takes 5 ms. The
-launcher has one thread and no open connection, so forking it is safe. Supervisors are
-detached from it twice over: the end of launcher or worker does not touch them.
+launcher has one thread and no open connection, so forking it is safe. Supervisors have
+sessions of their own: the end of launcher or worker does not touch them.
 """
 
-import gc
 import logging
 import os
 import resource
@@ -23,7 +22,7 @@ from django.conf import settings
 from django.db import connections
 
 from runs import dispatch
-from runs.execution import bell, host
+from runs.execution import bell, host, kernel
 
 logger = logging.getLogger(__name__)
 
@@ -218,8 +217,9 @@ def serve(cord: int) -> None:
     supervisor.load()
     connections.close_all()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()
+    # Nobody waits for a supervisor: the kernel forgets those that have ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    kernel.tidy_memory()
     channel.sendall(f"ready {tier}\n".encode())
     received = b""
     while data := channel.recv(4096):
@@ -230,15 +230,12 @@ def serve(cord: int) -> None:
 
 
 def _fork(attempt_id: int, tier: str, channel: socket.socket) -> None:
-    """Fork twice: the supervisor becomes nobody's child, in a session of its own."""
-    child = os.fork()
-    if child == 0:
+    """Fork the supervisor, into a session of its own."""
+    if os.fork() == 0:
         os.setsid()
-        if os.fork() == 0:
-            channel.close()
-            run_supervisor(attempt_id, tier)
-        os._exit(0)
-    os.waitpid(child, 0)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        channel.close()
+        run_supervisor(attempt_id, tier)
 
 
 def run_supervisor(attempt_id: int, tier: str) -> NoReturn:
