@@ -42,7 +42,7 @@ def load() -> None:
 
 def run_web(host: str, port: int) -> None:
     """Serve the pages and the API until told to stop."""
-    # Before the server forks the process that answers.
+    # Here, as what is forked for each run would carry them along; and before the server forks the process that answers.
     import_module("studio.wsgi")
     _ = get_resolver().url_patterns
     kernel.tidy_memory()
