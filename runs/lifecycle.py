@@ -3,18 +3,29 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Case, F, Value, When
+from django.db.models.lookups import Exact
 
-from runs import limits
+from runs import limits, rows
 from runs.errors import Conflict
 from runs.models import Run, RunEvent, RunType, StatusCount
+from runs.prepared import PreparedUpdate
 from runs.status import TERMINAL, TRANSITIONS, RunStatus
+from runs.wording import say
 
 _RUNS_PER_QUERY = 500
+_EVENT_COLUMNS = ("run_id", "from_status", "to_status", "at", "by_id", "actor", "attempt_number", "reason")
+_add_to_count = PreparedUpdate(
+    lambda experiment, is_child, status, change: (
+        StatusCount.objects.filter(Exact(F("is_child"), is_child), experiment=experiment, status=status),
+        {"count": F("count") + change},
+    )
+)
 # How a run that its client drives comes from Running to its end.
 _ENDS = {
     RunStatus.COMPLETED: (RunStatus.COMPLETED,),
@@ -29,7 +40,10 @@ class IllegalTransition(Conflict):
     code = "illegal_transition"
 
     def __init__(self, run: Run, to: RunStatus) -> None:
-        super().__init__(f"{run.run_id} is {run.status} and cannot become {to}.", field="status")
+        super().__init__(
+            say("{run_id} is {status} and cannot become {to}.", run_id=run.run_id, status=run.status, to=to),
+            field="status",
+        )
 
 
 class LostRace(Conflict):
@@ -38,7 +52,10 @@ class LostRace(Conflict):
     code = "lost_race"
 
     def __init__(self, run: Run, to: RunStatus) -> None:
-        super().__init__(f"{run.run_id} was moved by another process before it could become {to}.", field="status")
+        super().__init__(
+            say("{run_id} was moved by another process before it could become {to}.", run_id=run.run_id, to=to),
+            field="status",
+        )
 
 
 def move(
@@ -50,38 +67,43 @@ def move(
     by: User | None = None,
     actor: str = "",
     attempt: int | None = None,
+    by_way_of: Iterable[RunStatus] = (),
     **fields: Any,
 ) -> None:
     """Move `run` from the status it was read with to `to`, and leave a RunEvent, or raise.
 
     `reason` says why, in a sentence for the user; `by` is the person who wanted it and
     `actor` the part of the system that writes it. `attempt` fences: the move is lost
-    unless that attempt is still the run's latest. `fields` are other columns to set in
-    the same update.
+    unless that attempt is still the run's latest. `by_way_of` are statuses that it passed
+    too fast for the rows: each leaves its event, the row changes once. `fields` are other
+    columns to set in the same update.
 
     `queued_at`, `started_at` (the first time), `ended_at` and `duration_seconds` are kept here. Raises
     IllegalTransition if the table forbids the move, and LostRace if another process
     moved the row first; nothing is written then.
     """
     origin = RunStatus(run.status)
-    if to not in TRANSITIONS[origin]:
-        raise IllegalTransition(run, to)
-    changes = {"reason": reason[: limits.REASON_LENGTH], **_changes(run, to, at=at, fields=fields)}
+    moves = list(pairwise([origin, *by_way_of, to]))
+    changes: dict[str, Any] = {"reason": reason[: limits.REASON_LENGTH], **fields}
+    for passed, status in moves:
+        if status not in TRANSITIONS[passed]:
+            raise IllegalTransition(run, status)
+        changes = _changes(run, status, at=at, fields=changes)
     held = {"pk": run.pk, "status": origin}
     if attempt is not None:
         held["attempt_number"] = attempt
     with transaction.atomic():
         if not Run.objects.filter(**held).update(**changes):
             raise LostRace(run, to)
-        RunEvent.objects.create(
-            run=run,
-            from_status=origin,
-            to_status=to,
-            at=at,
-            by=by,
-            actor=actor,
-            attempt_number=changes.get("attempt_number", run.attempt_number),
-            reason=changes["reason"],
+        attempt_number = changes.get("attempt_number", run.attempt_number)
+        rows.insert(
+            RunEvent,
+            _EVENT_COLUMNS,
+            [
+                (run.pk, passed.value, status.value, at, by and by.pk, actor, attempt_number, why)
+                for passed, status in moves
+                for why in [changes["reason"] if status is to else ""]
+            ],
         )
         _count(run, {origin: -1, to: 1})
     for name, value in changes.items():
@@ -164,7 +186,7 @@ def _move_alike(
 
 def _changes(run: Run, to: RunStatus, *, at: datetime, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that a move sets, but for its reason."""
-    changes: dict[str, Any] = {"status": to, "status_at": at, **fields}
+    changes: dict[str, Any] = {**fields, "status": to, "status_at": at}
     if to is RunStatus.QUEUED:
         changes.setdefault("queued_at", at)
     if to is RunStatus.RUNNING and run.started_at is None:
@@ -219,10 +241,9 @@ def record_new(runs: Iterable[Run], *, by: User | None, actor: str = "") -> None
     Part of the inserting transaction. All of them belong to one experiment.
     """
     runs = list(runs)
-    RunEvent.objects.bulk_create(
-        RunEvent(run=run, to_status=run.status, at=run.created_at, by=by, actor=actor, reason=run.reason)
-        for run in runs
-    )
+    by_id = by and by.pk
+    events = [(run.pk, "", RunStatus(run.status).value, run.created_at, by_id, actor, 0, run.reason) for run in runs]
+    rows.insert(RunEvent, _EVENT_COLUMNS, events)
     for group in _by_count(runs).values():
         _count(group[0], Counter(RunStatus(run.status) for run in group))
 
@@ -256,6 +277,4 @@ def _count(run: Run, changes: dict[RunStatus, int]) -> None:
     """Add `changes` to the counts of the run's experiment."""
     # Always in the same order, so that two transactions cannot wait for each other.
     for status in sorted(changes):
-        StatusCount.objects.filter(
-            experiment_id=run.experiment_id, is_child=run.parent_id is not None, status=status
-        ).update(count=F("count") + changes[status])
+        _add_to_count(run.experiment_id, run.parent_id is not None, status.value, changes[status])

@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from uv import find_uv_bin
 
+from runs.execution import cgroup
 from runs.models import ComputeTarget, Experiment, Role, Workspace
 from tests import factories
 
@@ -32,7 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the tests of the other database, and those whose parts this machine does not have.
 
     Left out is not skipped: it is no part of this run, and the closing line counts it. In
-    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing part is an error.
+    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing part is an error, but for a control group,
+    which nobody can install.
     """
     unfit = {"sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"}
     if os.geteuid() != 0:
@@ -47,11 +49,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if missing and os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
         raise pytest.UsageError(f"Nothing may be left out, but there are no parts for {', '.join(sorted(missing))}.")
     unfit |= missing
+    if not _has_cgroup():
+        unfit.add("cgroup")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unfit)]
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     # The journeys take longest, so they begin first, each file of them in a process of its own.
     items[:] = sorted((item for item in items if item not in gone), key=lambda item: not _is_journey(item))
+
+
+def _has_cgroup() -> bool:
+    try:
+        cgroup.Group().remove()
+    except OSError:
+        return False
+    return True
 
 
 def _has_python(version: str) -> bool:

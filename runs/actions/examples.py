@@ -10,6 +10,7 @@ from django.conf import settings
 
 from runs.errors import NotFound
 from runs.pipelines import yaml_text
+from runs.wording import say
 
 _ABOUT, _PIPELINE = "example.json", "pipeline.yml"
 
@@ -43,7 +44,10 @@ def get_example(name: str) -> Example:
     """Return the example `name`, or raise NotFound."""
     examples = {example.name: example for example in list_examples()}
     if name not in examples:
-        raise NotFound(f"There is no example {name[:100]!r}; there is {', '.join(examples)}.", field="example")
+        raise NotFound(
+            say("There is no example {name!r}; there is {names}.", name=name[:100], names=", ".join(examples)),
+            field="example",
+        )
     return examples[name]
 
 
@@ -57,7 +61,7 @@ def get_pipeline(name: str) -> ExamplePipeline:
     """Return the example pipeline `name`, or raise NotFound."""
     found = next((each for each in list_pipelines() if each.name == name), None)
     if found is None:
-        raise NotFound(f"There is no example pipeline {name[:100]!r}.", field="example")
+        raise NotFound(say("There is no example pipeline {name!r}.", name=name[:100]), field="example")
     return found
 
 

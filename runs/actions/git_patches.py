@@ -3,6 +3,7 @@
 from runs import limits
 from runs.errors import Conflict, InvalidInput
 from runs.models import GitPatch, Run
+from runs.wording import say
 
 
 class HasGitPatch(Conflict):
@@ -17,9 +18,11 @@ def keep(*, run: Run, data: bytes) -> None:
     Raises InvalidInput, or HasGitPatch if others are kept.
     """
     if not data:
-        raise InvalidInput("The patch is empty.", field="git_patch")
+        raise InvalidInput(say("The patch is empty."), field="git_patch")
     if len(data) > limits.GIT_PATCH_BYTES:
-        raise InvalidInput(f"The patch is larger than {limits.GIT_PATCH_BYTES:,} bytes.", field="git_patch")
+        raise InvalidInput(
+            say("The patch is larger than {most:,} bytes.", most=limits.GIT_PATCH_BYTES), field="git_patch"
+        )
     kept, _ = GitPatch.objects.get_or_create(run=run, defaults={"data": data})
     if bytes(kept.data) != data:
         raise HasGitPatch(field="git_patch")

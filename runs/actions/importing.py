@@ -26,6 +26,7 @@ from runs.models import (
     Tag,
 )
 from runs.status import TERMINAL, RunStatus
+from runs.wording import say
 
 _STATUSES = frozenset({RunStatus.RUNNING, *TERMINAL})
 
@@ -58,7 +59,8 @@ def import_runs(*, experiment: Experiment, runs: Sequence[Tracked], by: User, at
     for run_id, workspace_id, trashed_at in known.values_list("run_id", "workspace_id", "trashed_at"):
         if workspace_id != experiment.workspace_id or trashed_at is not None:
             raise insertion.RunIdTaken(
-                f"There is a run {run_id!r} already, in another workspace or in the trash.", field="run_id"
+                say("There is a run {run_id!r} already, in another workspace or in the trash.", run_id=run_id),
+                field="run_id",
             )
         held.add(run_id)
     fresh = sorted((run for run in runs if run.run_id not in held), key=attrgetter("parent_run_id"))
@@ -109,7 +111,12 @@ def _insert(
 def _run(tracked: Tracked) -> Run:
     if tracked.status not in _STATUSES:
         raise InvalidInput(
-            f"status is {tracked.status}; expected one of {', '.join(sorted(_STATUSES))}.", field="status"
+            say(
+                "status is {status}; expected one of {names}.",
+                status=tracked.status,
+                names=", ".join(sorted(_STATUSES)),
+            ),
+            field="status",
         )
     ended_at = None if tracked.status is RunStatus.RUNNING else tracked.ended_at or tracked.started_at
     return Run(
@@ -131,7 +138,9 @@ def _parent(experiment: Experiment, run_id: str) -> Run | None:
         return None
     parent = Run.objects.filter(run_id=run_id, workspace_id=experiment.workspace_id).first()
     if parent is None:
-        raise InvalidInput(f"There is no run {run_id[:100]!r} to be the parent.", field="parent_run_id")
+        raise InvalidInput(
+            say("There is no run {run_id!r} to be the parent.", run_id=run_id[:100]), field="parent_run_id"
+        )
     return parent
 
 

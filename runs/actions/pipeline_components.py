@@ -12,6 +12,7 @@ from runs.actions import examples, snapshots
 from runs.errors import NotFound
 from runs.models import PublishedPipeline, Run, Snapshot, Workspace
 from runs.pipelines import drawing, editing, references
+from runs.wording import say
 
 _RUNS_LOOKED_AT = 300
 _SCRIPTS = 40
@@ -82,7 +83,7 @@ def take(workspace: Workspace, key: str, *, at: datetime) -> Taken:
         pipeline = PublishedPipeline.objects.filter(workspace=workspace, pipeline_id=pipeline_id).first()
         if pipeline is not None and name in drawing.steps_of(pipeline.definition):
             return _of_pipeline(pipeline.definition, name)
-    raise NotFound("There is no such step in the palette any more.", field="component")
+    raise NotFound(say("There is no such step in the palette any more."), field="component")
 
 
 def put(document: dict[str, Any], taken: Taken) -> None:

@@ -18,6 +18,7 @@ from runs.models import PublishedPipeline, Run, Schedule, ScheduleTick, TickOutc
 from runs.pipelines import definition as definitions
 from runs.pipelines import expansion, timing
 from runs.pipelines.timing import Recurrence
+from runs.wording import say
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def create(*, pipeline: PublishedPipeline, plan: Plan, by: User, at: datetime, s
     fields = _checked(plan, pipeline=pipeline, at=at)
     next_at = _next(Schedule(**fields), after=at)
     if next_at is None:
-        raise InvalidInput("This schedule would never be due: it ends before its first time.", field="ends_at")
+        raise InvalidInput(say("This schedule would never be due: it ends before its first time."), field="ends_at")
     fields |= {"pipeline": pipeline, "workspace": pipeline.workspace, "created_by": by, "created_at": at}
     fields["next_at"] = next_at
     if not schedule_id:
@@ -178,7 +179,9 @@ def _submit(schedule: Schedule, tick: ScheduleTick, *, at: datetime) -> None:
 def _run(schedule: Schedule, tick: ScheduleTick, *, at: datetime) -> Run:
     by = schedule.created_by
     if not permissions.can_contribute(by, schedule.workspace):
-        raise PermissionDenied(f"{by} may no longer submit runs in {schedule.workspace}.")
+        raise PermissionDenied(
+            say("{by} may no longer submit runs in {workspace}.", by=by, workspace=schedule.workspace)
+        )
     return publishing.run(
         pipeline=schedule.pipeline,
         experiment_name=schedule.experiment_name,
@@ -218,14 +221,18 @@ def _checked(plan: Plan, *, pipeline: PublishedPipeline, at: datetime) -> dict[s
 def _checked_times(plan: Plan, *, at: datetime) -> dict[str, Any]:
     """Return the columns that say when."""
     if bool(plan.cron) == bool(plan.recurrence):
-        raise InvalidInput("Expected one of cron and recurrence.", field="cron")
+        raise InvalidInput(say("Expected one of cron and recurrence."), field="cron")
     if plan.time_zone not in available_timezones():
         raise InvalidInput(
-            f"{plan.time_zone[:100]!r} is no time zone; expected a name such as Europe/Rome or UTC.", field="time_zone"
+            say(
+                "{time_zone!r} is no time zone; expected a name such as Europe/Rome or UTC.",
+                time_zone=plan.time_zone[:100],
+            ),
+            field="time_zone",
         )
     starts_at = (plan.starts_at or at).astimezone(UTC).replace(microsecond=0)
     if plan.ends_at is not None and plan.ends_at <= starts_at:
-        raise InvalidInput("A schedule ends after it starts.", field="ends_at")
+        raise InvalidInput(say("A schedule ends after it starts."), field="ends_at")
     return {
         "cron": timing.check_cron(plan.cron) if plan.cron else "",
         "recurrence": Recurrence.from_document(plan.recurrence).to_document() if plan.recurrence else None,
@@ -238,7 +245,7 @@ def _checked_times(plan: Plan, *, at: datetime) -> dict[str, Any]:
 def _lock(schedule: Schedule) -> Schedule:
     held = _locked(pk=schedule.pk)
     if held is None:
-        raise InvalidInput("This schedule was deleted.", field="schedule")
+        raise InvalidInput(say("This schedule was deleted."), field="schedule")
     return held
 
 

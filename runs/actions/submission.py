@@ -28,6 +28,7 @@ from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
 from runs.models import Experiment, Run, RunType, Snapshot
 from runs.status import RunStatus
+from runs.wording import say
 
 _CHILD_FIELDS = {"run_id", "display_name", "description", "tags", "properties"}
 
@@ -226,7 +227,9 @@ def _start(
     runs, hung_on = [], []
     for child in described:
         if unknown := set(child) - _CHILD_FIELDS:
-            raise InvalidInput(f"A child has the unknown field {min(unknown)!r}.", field="children")
+            raise InvalidInput(
+                say("A child has the unknown field {unknown!r}.", unknown=min(unknown)), field="children"
+            )
         display_name = checks.text(
             child.get("display_name", ""), field="display_name", limit=limits.DISPLAY_NAME_LENGTH
         )

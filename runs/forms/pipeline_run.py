@@ -11,6 +11,7 @@ from runs import limits
 from runs.models import ComputeTarget, Experiment, Workspace
 from runs.pipelines.definition import Definition, Parameter
 from runs.pipelines.values import as_text
+from runs.translation import translated
 
 _LISTED_EXPERIMENTS = 200
 PREFIX = "parameter-"
@@ -41,7 +42,7 @@ class ParametersForm(forms.Form):
             try:
                 fields[name] = parameter.read(text)
             except ValueError as error:
-                self.add_error(name, str(error))
+                self.add_error(name, translated(error.args[0]))
         return fields
 
     @property

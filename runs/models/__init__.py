@@ -12,6 +12,7 @@ from runs.models.logged_model import LoggedModel, LoggedModelMetric, LoggedModel
 from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
 from runs.models.pipeline_draft import DraftRun, PipelineDraft
 from runs.models.pipeline_run import PipelineRun, StepRun
+from runs.models.preferences import Preferences
 from runs.models.published_pipeline import PublishedPipeline
 from runs.models.retention_rule import RetentionRule
 from runs.models.run import Run, RunType
@@ -52,6 +53,7 @@ __all__ = [
     "Param",
     "PipelineDraft",
     "PipelineRun",
+    "Preferences",
     "Property",
     "PublishedPipeline",
     "PythonEnvironment",

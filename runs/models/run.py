@@ -251,8 +251,8 @@ class Run(models.Model):
         return self.run_id
 
     def get_absolute_url(self) -> str:
-        """Return the address of the run's Details tab."""
-        return reverse("run_detail", args=[self.run_id])
+        """Return the address of the tab with which the run's page opens: Details, or the graph of a pipeline."""
+        return reverse("run_graph" if self.run_type == RunType.PIPELINE else "run_detail", args=[self.run_id])
 
     @property
     def is_terminal(self) -> bool:

@@ -10,6 +10,7 @@ from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import And, Node, Not, Or, Term, Word
 from runs.search.ordering import order_of, without_order
 from runs.search.plan import Condition, Found
+from runs.wording import say
 
 
 def find(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime) -> Found:
@@ -57,11 +58,11 @@ def _compile_term(term: Term, scope: Scope) -> Condition:
     field = FIELDS.get(name.lower())
     if field is None:
         raise QuerySyntaxError(
-            f"unknown field '{name}'",
+            say("unknown field '{name}'", name=name),
             span=nodes.Span(term.span.position, len(name)),
             suggestion=nearest(name, FIELDS),
             expected=FIELDS,
         )
     if term.key and not field.takes_key:
-        raise QuerySyntaxError(f"'{name}' takes no key", span=term.span, expected=[f"{name}:"])
+        raise QuerySyntaxError(say("'{name}' takes no key", name=name), span=term.span, expected=[f"{name}:"])
     return field.compile(term, scope)

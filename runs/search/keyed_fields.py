@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import F, Model, OuterRef, Q, QuerySet
+from django.db.models import F, Model, OrderBy, OuterRef, Q, QuerySet
 from django.db.models import Value as Literal
 from django.db.models.lookups import Exact
 
@@ -14,12 +14,13 @@ from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import Operator, Range, Span, Term, Value
 from runs.search.plan import Condition
 from runs.search.terms import Field, Scope
+from runs.wording import say
 
 
 def _key_of(term: Term) -> str:
     if not term.key:
         name = term.path[0]
-        raise QuerySyntaxError(f"'{name}' needs a key", span=term.span, expected=[f"{name}.key:value"])
+        raise QuerySyntaxError(say("'{name}' needs a key", name=name), span=term.span, expected=[f"{name}.key:value"])
     return term.key
 
 
@@ -27,13 +28,14 @@ def _held_by(model: type[Model], test: Q) -> Q:
     return Q(plan.Holds(model._default_manager.filter(test, run=OuterRef("pk"))))
 
 
-def _runs_of(model: type[Model], test: Q) -> QuerySet[Any, int]:
-    return model._default_manager.filter(test).values_list("run_id", flat=True)
+def _runs_of(model: type[Model], test: Q, by: str | OrderBy = "-run_id") -> QuerySet[Any, int]:
+    """Return the runs of the rows that meet `test`, in the order `by` in which an index has them."""
+    return model._default_manager.filter(test).order_by(by).values_list("run_id", flat=True)
 
 
-def _found(model: type[Model], test: Q) -> Condition:
-    """Return the condition that a run has a row of `model` that meets `test`, for which there is an index."""
-    return Condition(_held_by(model, test), lambda: plan.at_most_few(_runs_of(model, test)))
+def _found(model: type[Model], test: Q, by: str | OrderBy) -> Condition:
+    """Return the condition that a run has a row of `model` that meets `test`, which an index has in the order `by`."""
+    return Condition(_held_by(model, test), lambda: plan.at_most_few(_runs_of(model, test, by)))
 
 
 def _keyed_text(model: type[Model], key_column: str, term: Term) -> Condition:
@@ -69,7 +71,7 @@ def _params(term: Term, scope: Scope) -> Condition:
     if term.operator in terms.EXACT or (term.operator in terms.TEXT and not is_number):
         return _keyed_text(Param, "name", term)
     test = Q(name=_key_of(term)) & terms.order_test(F("number"), term, terms.point(values.number))
-    return _found(Param, test)
+    return _found(Param, test, "number")
 
 
 def _is_number(text: str) -> bool:
@@ -91,7 +93,7 @@ def _metrics(term: Term, scope: Scope) -> Condition:
     if term.operator is Operator.NOT_EQUAL and column == "latest_value":
         held |= Q(latest_value__isnull=True, latest_text="NaN")  # it equals nothing, so it differs
     test = Q(name=name) & held
-    return _found(Metric, test)
+    return _found(Metric, test, column)
 
 
 _DATASET = {"name": "dataset__name", "digest": "dataset__digest", "context": "context"}
@@ -99,41 +101,45 @@ _DATASET = {"name": "dataset__name", "digest": "dataset__digest", "context": "co
 
 def _dataset(term: Term, scope: Scope) -> Condition:
     terms.only(term, *terms.TEXT, *terms.EXACT)
-    column = terms.choice(Value(term.key, span=term.span), _DATASET, what="key of a dataset")
+    column = terms.choice(Value(term.key, span=term.span), _DATASET, what=say("key of a dataset"))
     if term.operator in terms.NEGATED:
         return Condition(_held_by(DatasetUse, ~terms.text_test(column, term)))
     test = terms.text_test(column, term)
-    return _found(DatasetUse, test)
+    return _found(DatasetUse, test, "pk")
 
 
 def _has(term: Term, scope: Scope) -> Condition:
     terms.only(term, Operator.MATCHES)
-    models: dict[str, tuple[type[Model], str]] = {
-        "tags": (Tag, "key"),
-        "properties": (Property, "key"),
-        "params": (Param, "name"),
-        "metrics": (Metric, "name"),
+    models: dict[str, tuple[type[Model], str, str | OrderBy]] = {
+        "tags": (Tag, "key", "-run_id"),
+        "properties": (Property, "key", ValueHead(F("value")).asc()),
+        "params": (Param, "name", "number"),
+        "metrics": (Metric, "name", "latest_value"),
     }
     found = []
-    for value in terms.plain(term, but="such as tags.gold"):
+    for value in terms.plain(term, but=say("such as tags.gold")):
         kind, _, key = value.text.partition(".")
-        model, column = terms.choice(Value(kind, span=value.span), models, what="word after has:")
+        model, column, by = terms.choice(Value(kind, span=value.span), models, what=say("word after has:"))
         if not key:
-            raise QuerySyntaxError(f"'has:{kind}' needs a key", span=value.span, expected=[f"has:{kind}.key"])
-        condition = _found(model, Q(**{column: key}))
+            raise QuerySyntaxError(
+                say("'has:{kind}' needs a key", kind=kind), span=value.span, expected=[f"has:{kind}.key"]
+            )
+        condition = _found(model, Q(**{column: key}), by)
         found.append(replace(condition, ids=_runs_of(Tag, Q(key=key))) if model is Tag else condition)
     return plan.any_of(found)
 
 
 FIELDS: dict[str, Field] = {
-    "tags": Field("The value of a tag", 'tags.quality:"great run"', _tags, takes_key=True),
-    "properties": Field("The value of a property", "properties.author:azureml-user", _properties, takes_key=True),
-    "params": Field("The value of a param; numbers compare as numbers", "params.lr>=0.001", _params, takes_key=True),
+    "tags": Field(say("The value of a tag"), 'tags.quality:"great run"', _tags, takes_key=True),
+    "properties": Field(say("The value of a property"), "properties.author:azureml-user", _properties, takes_key=True),
+    "params": Field(
+        say("The value of a param; numbers compare as numbers"), "params.lr>=0.001", _params, takes_key=True
+    ),
     "metrics": Field(
-        "The latest value of a metric, or its min or max", "metrics.loss.min<0.2", _metrics, takes_key=True
+        say("The latest value of a metric, or its min or max"), "metrics.loss.min<0.2", _metrics, takes_key=True
     ),
     "dataset": Field(
-        "The name, digest or context of a dataset that it read", "dataset.name:iris", _dataset, takes_key=True
+        say("The name, digest or context of a dataset that it read"), "dataset.name:iris", _dataset, takes_key=True
     ),
-    "has": Field("Whether there is such a tag, property, param or metric", "has:tags.gold", _has),
+    "has": Field(say("Whether there is such a tag, property, param or metric"), "has:tags.gold", _has),
 }

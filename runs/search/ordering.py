@@ -8,6 +8,7 @@ from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import Node, Operator, Term
 from runs.search.plan import Condition
 from runs.search.terms import Field, Scope
+from runs.wording import say
 
 ORDER = "order"
 
@@ -18,19 +19,19 @@ def order_of(tree: Node) -> str:
     if not asked:
         return ""
     if len(asked) > 1:
-        raise QuerySyntaxError("a second order", span=asked[1].span, expected=["one order"])
+        raise QuerySyntaxError(say("a second order"), span=asked[1].span, expected=[say("one order")])
     [term] = asked
     terms.only(term, Operator.MATCHES)
     if term.key:
-        raise QuerySyntaxError(f"'{ORDER}' takes no key", span=term.span, expected=[f"{ORDER}:"])
-    values = terms.plain(term, but="an order such as -created")
+        raise QuerySyntaxError(say("'{name}' takes no key", name=ORDER), span=term.span, expected=[f"{ORDER}:"])
+    values = terms.plain(term, but=say("an order such as -created"))
     if len(values) > 1:
-        raise QuerySyntaxError("a second order", span=values[1].span, expected=["one order"])
+        raise QuerySyntaxError(say("a second order"), span=values[1].span, expected=[say("one order")])
     try:
         return orders.check(values[0].text)
     except InvalidInput:
         raise QuerySyntaxError(
-            f"unknown order '{values[0].text}'",
+            say("unknown order '{value}'", value=values[0].text),
             span=values[0].span,
             suggestion=orders.nearest(values[0].text),
             expected=[*orders.COLUMNS, *(f"{kind}.NAME" for kind in orders.KINDS), "or -NAME"],
@@ -51,12 +52,12 @@ def _is_order(part: Node) -> TypeGuard[Term]:
 
 
 def _misplaced(term: Term, scope: Scope) -> Condition:
-    raise QuerySyntaxError("'order' stands beside all else, not within OR, NOT or brackets", span=term.span)
+    raise QuerySyntaxError(say("'order' stands beside all else, not within OR, NOT or brackets"), span=term.span)
 
 
 FIELDS: dict[str, Field] = {
     ORDER: Field(
-        "The order, falling with a -: a time, number, status, metric, param or tag",
+        say("The order, falling with a -: a time, number, status, metric, param or tag"),
         "order:-metrics.loss.min",
         _misplaced,
     )

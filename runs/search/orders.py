@@ -4,11 +4,11 @@ An order is a name such as `created`, `metrics.loss.min` or `tags.quality`, with
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import F, Model, OuterRef, Q
+from django.db.models import F, Model, OuterRef, Q, QuerySet
 from django.db.models.lookups import IsNull
 
 from runs.errors import InvalidInput
@@ -19,6 +19,7 @@ from runs.search import paging, plan
 from runs.search.paging import Page
 from runs.search.plan import Found
 from runs.search.walk import Stretch
+from runs.wording import say
 
 DEFAULT = "-created"
 # Each has an index for a workspace and for an experiment, newest first among equals, so that a million
@@ -43,7 +44,10 @@ def split(name: str) -> tuple[str, str, str]:
     """
     kind, _, key = name.partition(".")
     if kind not in KINDS or not key:
-        raise InvalidInput(f"{name!r} is none of {', '.join(f'{kind}.name' for kind in KINDS)}.", field="order")
+        raise InvalidInput(
+            say("{name!r} is none of {names}.", name=name, names=", ".join(f"{kind}.name" for kind in KINDS)),
+            field="order",
+        )
     if kind != "metrics":
         return kind, key, ""
     head, _, tail = key.rpartition(".")
@@ -63,8 +67,10 @@ def check(order: str) -> str:
     except InvalidInput as problem:
         near = nearest(order)
         names = ", ".join([*COLUMNS, *(f"{kind}.NAME" for kind in KINDS)])
-        hint = f"did you mean {near!r}?" if near else f"expected one of {names}, or -name."
-        raise InvalidInput(f"{order!r} is no order; {hint}", field="order") from problem
+        hint = (
+            say("did you mean {name!r}?", name=near) if near else say("expected one of {names}, or -name.", names=names)
+        )
+        raise InvalidInput(say("{order!r} is no order; {hint}", order=order, hint=hint), field="order") from problem
     return order
 
 
@@ -102,10 +108,10 @@ def paginate(
 
 def _stretches(found: Found, name: str, experiment: Experiment | None) -> list[Stretch]:
     """Return the stretches of an order, each an index's own: those with a value, those without one."""
-    few = found.few
+    few: Collection[int] | None = found.few
     if few is None and name != "created":
         # A short list is sorted; an index of values would walk through all others in search of its runs.
-        few = plan.at_most_few(found.among.values_list("pk", flat=True))
+        few = plan.at_most_few(found.among.order_by("-pk").values_list("pk", flat=True))
     runs = found.among if few is None else found.among.filter(pk__in=sorted(few))
     if name in COLUMNS:
         return _by_column(runs, COLUMNS[name], found.test, is_few=few is not None)
@@ -126,7 +132,7 @@ def _stretches(found: Found, name: str, experiment: Experiment | None) -> list[S
         column = SUMMARIES[summary]
         has_value = Q(name=key, **{f"{column}__isnull": False})
         valued = [of(Metric, F(column), has_value)]
-        held = Metric.objects.filter(has_value, run=OuterRef("pk"))
+        held: QuerySet[Any] = Metric.objects.filter(has_value, run=OuterRef("pk"))
     elif kind == "params":
         valued = [
             of(Param, F("number"), Q(name=key, number__isnull=False)),

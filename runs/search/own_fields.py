@@ -14,6 +14,7 @@ from runs.search.nodes import Operator, Range, Span, Term
 from runs.search.plan import Condition
 from runs.search.terms import Field, Read, Scope
 from runs.status import ACTIVE, TERMINAL, RunStatus
+from runs.wording import say
 
 _LONGEST_LIST = 1_000
 
@@ -23,7 +24,10 @@ def _status(term: Term, scope: Scope) -> Condition:
     names: dict[str, frozenset[RunStatus]] = {status.lower(): frozenset({status}) for status in RunStatus}
     names |= {"active": ACTIVE, "ended": TERMINAL}
     statuses = frozenset[RunStatus]().union(
-        *(terms.choice(value, names, what="status") for value in terms.plain(term, but="a status such as failed"))
+        *(
+            terms.choice(value, names, what=say("status"))
+            for value in terms.plain(term, but=say("a status such as failed"))
+        )
     )
     # One query for each status, joined: for a list of them SQLite walks all runs instead of the index.
     first, *others = (scope.queryset.filter(status=status).values_list("pk", flat=True) for status in sorted(statuses))
@@ -45,8 +49,8 @@ def _is(term: Term, scope: Scope) -> Condition:
     starred = Favorite.objects.filter(user_id=scope.user.pk).values_list("run_id", flat=True)
     short: dict[str, plan.Few] = {"favorite": lambda: plan.at_most_few(starred)}
     return plan.any_of(
-        Condition(terms.choice(value, names, what="word after is:"), short.get(value.text.lower(), plan.unknown))
-        for value in terms.plain(term, but="a word")
+        Condition(terms.choice(value, names, what=say("word after is:")), short.get(value.text.lower(), plan.unknown))
+        for value in terms.plain(term, but=say("a word"))
     )
 
 
@@ -89,14 +93,15 @@ def _type(term: Term, scope: Scope) -> Condition:
     terms.only(term, *terms.TEXT)
     names = {run_type.value: run_type.value for run_type in RunType}
     types = [
-        terms.choice(value, names, what="run type") for value in terms.plain(term, but="a run type such as script")
+        terms.choice(value, names, what=say("run type"))
+        for value in terms.plain(term, but=say("a run type such as script"))
     ]
     return terms.unless(Condition(plan.is_one_of("run_type", types, by_index=False)), term.operator)
 
 
 def _parent(term: Term, scope: Scope) -> Condition:
     terms.only(term, *terms.TEXT)
-    run_ids = {value.text for value in terms.plain(term, but="none or a run id")}
+    run_ids = {value.text for value in terms.plain(term, but=say("none or a run id"))}
     parents = list(Run.objects.filter(run_id__in=run_ids).values_list("pk", flat=True))
     test = Q(parent_id__in=parents)
     if "none" in run_ids:
@@ -108,7 +113,7 @@ def _id(term: Term, scope: Scope) -> Condition:
     terms.only(term, *terms.TEXT, *terms.EXACT)
     if term.operator in terms.SQL_PATTERNS:
         return Condition(terms.text_test("run_id", term))
-    run_ids = [value.text for value in terms.plain(term, but="a run id")]
+    run_ids = [value.text for value in terms.plain(term, but=say("a run id"))]
     return terms.unless(Condition(Q(run_id__in=run_ids)), term.operator)
 
 
@@ -191,19 +196,19 @@ def _newest_until(term: Term, read: Read) -> plan.Newest:
 
 
 FIELDS: dict[str, Field] = {
-    "status": Field("The status, or active or ended", "status:failed,canceled", _status),
-    "submitter": Field("Who submitted it; me is you", "submitter:me", _submitter),
-    "experiment": Field("The experiment's name", "experiment:churn-*", _experiment),
-    "name": Field("A part of the display name", 'name:"learning rate"', _held_text("display_name")),
-    "description": Field("A part of the description", "description:baseline", _held_text("description")),
-    "id": Field("The run id", "id:churn_1700000000_1f2e3d4c", _id),
-    "number": Field("The run number in its experiment", "number:>5", _number),
-    "type": Field("What drives the run: script, interactive, pipeline or step", "type:script", _type),
-    "target": Field("The compute target, or none", "target:gpu", _target),
-    "parent": Field("The run id of the parent, or none", "parent:none", _parent),
-    "created": Field("When it was submitted", "created:2026-11-01..2026-11-23", _created),
-    "started": Field("When it started to run", "started:>2026-11-01", _started),
-    "ended": Field("When it ended", "ended:today", _ended),
-    "duration": Field("How long it ran, once it has ended", "duration:>10m", _duration),
-    "is": Field("active, ended, archived, child, mine or favorite", "is:archived", _is),
+    "status": Field(say("The status, or active or ended"), "status:failed,canceled", _status),
+    "submitter": Field(say("Who submitted it; me is you"), "submitter:me", _submitter),
+    "experiment": Field(say("The experiment's name"), "experiment:churn-*", _experiment),
+    "name": Field(say("A part of the display name"), 'name:"learning rate"', _held_text("display_name")),
+    "description": Field(say("A part of the description"), "description:baseline", _held_text("description")),
+    "id": Field(say("The run id"), "id:churn_1700000000_1f2e3d4c", _id),
+    "number": Field(say("The run number in its experiment"), "number:>5", _number),
+    "type": Field(say("What drives the run: script, interactive, pipeline or step"), "type:script", _type),
+    "target": Field(say("The compute target, or none"), "target:gpu", _target),
+    "parent": Field(say("The run id of the parent, or none"), "parent:none", _parent),
+    "created": Field(say("When it was submitted"), "created:2026-11-01..2026-11-23", _created),
+    "started": Field(say("When it started to run"), "started:>2026-11-01", _started),
+    "ended": Field(say("When it ended"), "ended:today", _ended),
+    "duration": Field(say("How long it ran, once it has ended"), "duration:>10m", _duration),
+    "is": Field(say("active, ended, archived, child, mine or favorite"), "is:archived", _is),
 }

@@ -12,6 +12,7 @@ from runs import limits
 from runs.errors import InvalidInput
 from runs.search import walk
 from runs.search.walk import Place, Stretch
+from runs.wording import say
 
 Row = TypeVar("Row", bound=Model)
 
@@ -43,7 +44,10 @@ def paginate(
     """
     column = orders.get(order.removeprefix("-"))
     if column is None:
-        raise InvalidInput(f"{order!r} is no order; expected one of {', '.join(orders)}, or -name.", field="order")
+        raise InvalidInput(
+            say("{order!r} is no order; expected one of {names}, or -name.", order=order, names=", ".join(orders)),
+            field="order",
+        )
     # The rows come by their keys: together with the tables that a list joins, planners sort everything.
     return page_of(
         queryset.order_by(), stretches_of(queryset.order_by(), column), order=order, cursor=cursor, limit=limit
@@ -63,7 +67,9 @@ def stretches_of(rows: QuerySet[Any], column: str, **more: Any) -> list[Stretch]
 def page_of(rows: QuerySet[Row], stretches: Sequence[Stretch], *, order: str, cursor: str, limit: int) -> Page[Row]:
     """Return a page of what `stretches` hold one after the other; `rows` are read by the ids that they name."""
     if not 1 <= limit <= limits.PAGE_ROWS:
-        raise InvalidInput(f"limit is {limit}; expected 1 to {limits.PAGE_ROWS}.", field="limit")
+        raise InvalidInput(
+            say("limit is {limit}; expected 1 to {most}.", limit=limit, most=limits.PAGE_ROWS), field="limit"
+        )
     falls = order.startswith("-")
     start, is_back = _read(cursor, order, len(stretches)) if cursor else (None, False)
     found, end = walk.take(stretches, falls=falls, is_back=is_back, place=start, count=limit + 1)
@@ -106,8 +112,15 @@ def _read(cursor: str, order: str, stretch_count: int) -> tuple[Place, bool]:
         written_order, is_back, stretch, value, tie = signing.Signer(salt=_SALT).unsign_object(cursor)
     except (signing.BadSignature, ValueError, TypeError):
         raise InvalidInput(
-            "This cursor is not one that was given out; leave it out to start anew.", field="cursor"
+            say("This cursor is not one that was given out; leave it out to start anew."), field="cursor"
         ) from None
     if written_order != order or stretch >= stretch_count:
-        raise InvalidInput(f"This cursor belongs to the order {written_order}, not to {order}.", field="cursor")
+        raise InvalidInput(
+            say(
+                "This cursor belongs to the order {written_order}, not to {order}.",
+                written_order=written_order,
+                order=order,
+            ),
+            field="cursor",
+        )
     return Place(stretch, datetime.fromisoformat(value["at"]) if isinstance(value, dict) else value, tie), is_back

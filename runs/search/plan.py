@@ -24,7 +24,8 @@ from runs.models.run import RunQuerySet
 FEW = 2_000
 
 # Up to so many runs, what frequent conditions have in common is found by reading all that meets each.
-MERGED = 1_500_000
+# PostgreSQL fetches each row for it: an index of an expression alone does not satisfy it.
+MERGED = {"sqlite": 1_500_000, "postgresql": 250_000}
 _MERGED_AT_ONCE = 4
 
 Few = Callable[[], set[int] | None]
@@ -97,8 +98,12 @@ def negation(condition: Condition) -> Condition:
 
 
 def at_most_few(ids: QuerySet[Any, int]) -> set[int] | None:
-    """Return `ids`, a queryset of single values, or None if they are more than FEW."""
-    found = set(ids.order_by()[: FEW + 1])
+    """Return `ids`, a queryset of single values, or None if they are more than FEW.
+
+    They should come in the order of the index that finds them: a planner that takes them
+    for few would else gather them all before the first one comes.
+    """
+    found = set(ids[: FEW + 1])
     return found if len(found) <= FEW else None
 
 
@@ -109,10 +114,13 @@ def _in_common(ids: list[QuerySet[Any, int]]) -> set[int] | None:
     a merge, PostgreSQL by a join of its choice. What is frequent in each and never
     together would else be tested on every run.
     """
-    if len(ids) < 2 or (Run.with_trash.aggregate(newest=Max("pk"))["newest"] or 0) > MERGED:
+    if len(ids) < 2:
         return None
-    first, *others = ids[:_MERGED_AT_ONCE]
-    if connections[first.db].vendor == "sqlite":
+    first, *others = (each.order_by() for each in ids[:_MERGED_AT_ONCE])
+    vendor = connections[first.db].vendor
+    if (Run.with_trash.aggregate(newest=Max("pk"))["newest"] or 0) > MERGED[vendor]:
+        return None
+    if vendor == "sqlite":
         found = first.intersection(*others).order_by("-run_id")
     else:
         found = first.order_by("-run_id")

@@ -23,6 +23,7 @@ from runs.search.grammar import QuerySyntaxError
 from runs.search.lookups import Like, SqlIlike, SqlLike
 from runs.search.nodes import Operator, Range, Span, Term, Value
 from runs.search.plan import Condition
+from runs.wording import say
 
 TEXT = (Operator.MATCHES, Operator.EQUAL, Operator.NOT_EQUAL)
 EXACT = (Operator.IS, Operator.IS_NOT, Operator.LIKE, Operator.ILIKE)
@@ -57,7 +58,9 @@ def only(term: Term, *operators: Operator) -> None:
     """Raise QuerySyntaxError unless the term compares by one of `operators`."""
     if term.operator not in operators:
         raise QuerySyntaxError(
-            f"'{term.path[0]}' cannot be compared by '{term.operator}'", span=term.span, expected=list(operators)
+            say("'{path}' cannot be compared by '{operator}'", path=term.path[0], operator=term.operator),
+            span=term.span,
+            expected=list(operators),
         )
 
 
@@ -66,10 +69,12 @@ def plain(term: Term, *, but: str = "") -> list[Value]:
     for value in term.values:
         if isinstance(value, Range):
             raise QuerySyntaxError(
-                f"'{term.path[0]}' takes no range: put dots in quotation marks", span=value.span, expected=["a value"]
+                say("'{path}' takes no range: put dots in quotation marks", path=term.path[0]),
+                span=value.span,
+                expected=[say("a value")],
             )
         if but and value.is_pattern:
-            raise QuerySyntaxError(f"'{term.path[0]}' takes no '*'", span=value.span, expected=[but])
+            raise QuerySyntaxError(say("'{path}' takes no '*'", path=term.path[0]), span=value.span, expected=[but])
     return [value for value in term.values if isinstance(value, Value)]
 
 
@@ -84,7 +89,10 @@ def choice(value: Value, names: dict[str, Any], *, what: str) -> Any:
     if found is None:
         suggestion = nearest(value.text, names)
         raise QuerySyntaxError(
-            f"unknown {what} '{value.text}'", span=value.span, suggestion=suggestion, expected=sorted(names)
+            say("unknown {what} '{value}'", what=what, value=value.text),
+            span=value.span,
+            suggestion=suggestion,
+            expected=sorted(names),
         )
     return found
 

@@ -8,7 +8,7 @@ from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
 # So many rows of an index are tested for one page: a million tests would take seconds.
-FAR = 50_000
+FAR = 40_000
 # Most pages are full after so many; if not, after some times as many.
 _NEAR, _FARTHER = 1_000, 4
 

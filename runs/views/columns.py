@@ -117,7 +117,8 @@ def named(name: str) -> Column:
         raise InvalidInput(text, field="columns") from problem
     if source == "metrics":
         return of_metric(key, summary)
-    label = key if source == "params" else f"{key} ({_('tag') if source == 'tags' else _('property')})"
+    kind = _("tag") if source == "tags" else _("property")
+    label = key if source == "params" else f"{key} ({kind})"
     return Column(name, label, "value" if source == "params" else "text", name, source=source, key=key)
 
 

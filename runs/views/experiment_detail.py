@@ -18,6 +18,7 @@ from runs.status import Tile
 from runs.templatetags.studio import tile_query
 from runs.views import filter_chips, live, run_table, runs_bulk, searches, status_counts, table_charts, table_views
 from runs.views.request import SignedInRequest
+from runs.wording import say
 
 
 @require_GET
@@ -108,6 +109,9 @@ def _change(
 def _get_experiment(workspace: Workspace, name: str) -> Experiment:
     experiment = Experiment.objects.filter(workspace=workspace, name=name).first()
     if experiment is None:
-        raise NotFound(f"There is no experiment {name!r} in the workspace {workspace.name}.", field="experiment")
+        raise NotFound(
+            say("There is no experiment {name!r} in the workspace {workspace}.", name=name, workspace=workspace.name),
+            field="experiment",
+        )
     experiment.workspace = workspace
     return experiment

@@ -16,6 +16,7 @@ from runs.forms.pipeline_draft import PipelineForm, StepForm
 from runs.models import PipelineDraft
 from runs.pipelines import drawing, editing
 from runs.pipelines.definition import BadPipeline
+from runs.translation import translated
 from runs.views import pipeline_draft
 from runs.views.request import SignedInRequest
 
@@ -41,7 +42,7 @@ def pipeline_draft_form(request: SignedInRequest, workspace_name: str, draft_id:
                 pipeline_components.put(document, taken)
             _save(request, draft, document, data.get("revision", ""))
         except RunsError as error:
-            whole.add_error(None, error.message)
+            whole.add_error(None, translated(error.message))
         else:
             messages.success(request, _("Saved."))
             return redirect(request.path)
@@ -69,7 +70,7 @@ def pipeline_draft_yaml(request: SignedInRequest, workspace_name: str, draft_id:
         try:
             _save(request, draft, pipeline_drafts.from_yaml(text), request.POST.get("revision", ""))
         except RunsError as error:
-            refusal = error.message
+            refusal = translated(error.message)
         else:
             messages.success(request, _("Saved."))
             return redirect(request.path)

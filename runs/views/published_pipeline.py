@@ -16,6 +16,7 @@ from runs.forms.pipeline_run import PipelineRunForm
 from runs.models import PublishedPipeline, Schedule
 from runs.pipelines import definition as definitions
 from runs.pipelines import drawing
+from runs.translation import translated
 from runs.views import graph_drawing, published_pipelines
 from runs.views.request import SignedInRequest
 
@@ -50,7 +51,7 @@ def published_pipeline(request: SignedInRequest, workspace_name: str, pipeline_i
                 actor="web",
             )
         except RunsError as error:
-            form.add_error(None, error.message)
+            form.add_error(None, translated(error.message))
         else:
             return redirect("run_graph", run.run_id)
 

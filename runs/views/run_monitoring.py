@@ -104,7 +104,7 @@ def _monitored(data: dict[str, Any]) -> list[Monitored]:
     charts = list(_CHARTS)
     for place, name in enumerate(data.get("machine", {}).get("gpus", [])):
         charts.append((f"GPU {place}: {name}", "%", 1, {f"gpu{place}": _("busy")}))
-        charts.append((f"GPU {place}: {_('memory')}", "MiB", _MEBIBYTE, {f"gpu{place}_memory": _("taken")}))
+        charts.append((_("GPU %d: memory") % place, "MiB", _MEBIBYTE, {f"gpu{place}_memory": _("taken")}))
     shown = []
     for title, unit, per, names in charts:
         lines = []

@@ -20,6 +20,7 @@ from runs.models import Experiment, Run, Workspace
 from runs.models.run import RunQuerySet
 from runs.status import Tile
 from runs.templatetags.studio import tile_query
+from runs.translation import translated
 from runs.views import run_table
 from runs.views.request import SignedInRequest, safe_next
 
@@ -42,7 +43,7 @@ def runs_bulk(request: SignedInRequest, workspace_name: str) -> HttpResponse:
         now = timezone.now()
         messages.success(request, _change(request, verb, _chosen(request, workspace, at=now), at=now))
     except RunsError as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
     return redirect(back)
 
 
@@ -117,7 +118,7 @@ def _show(request: SignedInRequest, verb: str, workspace: Workspace, back: str) 
         if verb == "compare" and not 2 <= len(ids) <= COMPARED_AT_MOST:
             raise InvalidInput(_("Tick two to %d runs to compare them.") % COMPARED_AT_MOST, field="run")
     except InvalidInput as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect(back)
     if verb == "compare":
         return redirect(f"{compare_address(workspace)}?{urlencode({'runs': ','.join(ids)}, safe=',')}")

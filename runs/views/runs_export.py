@@ -53,7 +53,7 @@ def runs_export(
 
 def _rows(found: Found, shown: list[Column], experiment: Experiment | None) -> Iterator[list[list[Any]]]:
     """Yield the values of all rows, a page at a time."""
-    cursor, limit = "", _FIRST_ROWS
+    cursor, limit = "", min(_FIRST_ROWS, limits.PAGE_ROWS)
     needs_tags = any(column.name == "tags" or column.source == "tags" for column in shown)
     listed = Run.objects.for_lists().prefetch_related("tags") if needs_tags else Run.objects.for_lists()
     while True:

@@ -18,6 +18,7 @@ from runs.errors import InvalidInput, RunsError
 from runs.forms.schedule import RULE_FIELDS, ScheduleForm
 from runs.models import Experiment, PublishedPipeline, Schedule
 from runs.pipelines import definition as definitions
+from runs.translation import translated
 from runs.views import live, published_pipeline
 from runs.views.request import SignedInRequest
 
@@ -93,7 +94,7 @@ def _respond(
         except InvalidInput as error:
             form.blame(error)
         except RunsError as error:
-            form.add_error(None, error.message)
+            form.add_error(None, translated(error.message))
         else:
             messages.success(request, _("Saved.") if schedule else _("The schedule is made."))
             return redirect("schedule_edit", saved.schedule_id)
@@ -116,7 +117,9 @@ def _respond(
         "ticks": _ticks(schedule),
         "can_contribute": permissions.can_contribute(request.user, pipeline.workspace),
     }
-    status = 422 if form.errors else 200
+    # A form that is not whole yet is no fault while one writes it.
+    is_wrong = form.has_wrong_times if live.is_partial(request) else form.errors
+    status = 422 if is_wrong else 200
     return live.respond(request, "pipeline/schedule_edit.html", context, fragment="schedule-times", status=status)
 
 

@@ -11,6 +11,7 @@ from runs import limits, permissions
 from runs.actions import searches
 from runs.models import SavedSearch
 from runs.search import QuerySyntaxError, completion, grammar, nodes
+from runs.translation import translated
 from runs.views.request import SignedInRequest, safe_next
 
 _NAME_LENGTH = 100
@@ -46,7 +47,7 @@ def search_save(request: SignedInRequest, workspace_name: str) -> HttpResponse:
     try:
         grammar.parse(query)
     except QuerySyntaxError as problem:
-        messages.error(request, problem.message)
+        messages.error(request, translated(problem.message))
         return answer
     if not name or len(name) > _NAME_LENGTH or not name.isprintable() or not query:
         messages.error(request, _("A search is kept under a name of 1 to %d characters.") % _NAME_LENGTH)

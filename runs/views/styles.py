@@ -23,11 +23,11 @@ from runs.views.filter_chips import Chip
 from runs.views.request import SignedInRequest
 
 GROUNDS = (
-    *("ground", "ground-2", "ground-3", "hover", "chosen", "line", "line-strong", "bar", "bar-hover", "focus"),
-    *("brand-fill", "brand-fill-hover", "brand-ground"),
+    *("ground", "ground-2", "ground-3", "hover", "chosen", "line", "line-strong", "text-disabled"),
+    *("bar", "bar-hover", "focus", "brand-fill", "brand-fill-hover", "brand-ground"),
     *("good-ground", "busy-ground", "wait-ground", "care-ground", "bad-ground"),
 )
-TONES = ("text", "text-2", "text-3", "text-disabled", "brand", "link", "good", "busy", "wait", "care", "bad", "off")
+TONES = ("text", "text-2", "text-3", "brand", "link", "good", "busy", "wait", "care", "bad", "off")
 _NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _LOG = (
     "\x1b[1mepoch 1\x1b[0m loss \x1b[32m0.31\x1b[0m",

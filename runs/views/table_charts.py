@@ -13,6 +13,7 @@ from runs.errors import InvalidInput
 from runs.models import Metric, Run
 from runs.models.metric import MetricKind
 from runs.search import orders
+from runs.templatetags.studio import with_zone
 from runs.views import curves, plot
 from runs.views.columns import of_metric
 from runs.views.curves import Axis, Window
@@ -119,7 +120,8 @@ def _chart(place: int, spec: Spec, runs: Sequence[Run], held: dict[tuple[int, st
     drawn = measured[-max(1, _CURVES // len(keys)) :]
     series = _curves(spec, drawn, keys, held)
     x_kind = {"time": "time", "relative": "seconds"}.get(spec.x, "number")
-    drawing = plot.draw(series, kind=spec.kind, x_label=str(AXES[spec.x]), x_kind=x_kind)
+    label = str(AXES[spec.x])
+    drawing = plot.draw(series, kind=spec.kind, x_label=with_zone(label) if x_kind == "time" else label, x_kind=x_kind)
     return TableChart(place, spec, drawing, len(measured), len(drawn))
 
 

@@ -85,7 +85,8 @@ def _is_foreign(url: str, own: str) -> bool:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Keep a picture of the whole page among the results of the tests."""
+    """Keep a picture of the whole page, from its top, among the results of the tests."""
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.conftest import Watch, shoot
@@ -167,7 +168,7 @@ def walk(request, studio: Studio, browser: Browser) -> Iterator[Walk]:
 
 def test_1_an_experiment_is_charted_filtered_and_kept_as_a_view(walk):
     page = walk.page
-    page.goto(f"{EXPERIMENT}?chart=line.step.loss&chart=scatter.number.loss")
+    page.goto(f"{EXPERIMENT}?chart=line.step.auc&chart=scatter.number.auc")
     walk.shoot("1-experiment")
 
     page.get_by_role("link", name=re.compile("Child runs of")).first.click()
@@ -191,7 +192,7 @@ def test_2_runs_are_searched_and_a_mistake_is_pointed_at(walk):
     page.locator("#search-error").get_by_text("status", exact=False).first.wait_for()
     walk.shoot("2-search-mistake")
 
-    page.locator("#q").fill("experiment:walk params.none:x OR metrics.loss.min<0.3")
+    page.locator("#q").fill("experiment:walk (has:params.none OR metrics.loss.min<0.3)")
     page.locator("#q").press("Enter")
     page.locator("#run-table").get_by_role("link", name="Run 1", exact=True).wait_for()
     walk.shoot("2-search")
@@ -329,3 +330,6 @@ def test_12_the_pattern_page(walk):
 
     expect(page.get_by_role("heading", name="Styles")).to_be_visible()
     walk.shoot("12-styles")
+    if walk.has_scripts:
+        found = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []

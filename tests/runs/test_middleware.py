@@ -1,6 +1,7 @@
 """The headers of every answer, the reader's time zone, and how refusals look."""
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import InternalError, OperationalError
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -39,8 +40,11 @@ def test_times_are_shown_in_the_zone_of_the_browser(cookie, zone):
     seen = []
     request = RequestFactory().get("/")
     request.COOKIES["timezone"] = cookie
+    request.user = AnonymousUser()
 
-    middleware.time_zone(lambda request: seen.append(timezone.get_current_timezone_name()) or HttpResponse())(request)
+    middleware.language_and_zone(lambda request: seen.append(timezone.get_current_timezone_name()) or HttpResponse())(
+        request
+    )
 
     assert seen == [zone]
     assert timezone.get_current_timezone_name() == "UTC"

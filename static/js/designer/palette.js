@@ -2,6 +2,7 @@
 
 import { HEIGHT, WIDTH } from "./geometry.js";
 import { addStep, steps } from "./model.js";
+import { reveal } from "./reveal.js";
 
 export function listenToPalette(palette, canvas, store, fetchStep) {
   const search = palette.querySelector("input");
@@ -49,6 +50,7 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
       positions[name] = place;
     });
     store.select([name]);
+    reveal(canvas, name);
     canvas.nodeOf(name)?.focus({ preventScroll: true });
   }
 

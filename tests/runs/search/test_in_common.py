@@ -64,7 +64,7 @@ def test_both_indexes_are_read_side_by_side(runs, owner):
 def test_where_there_is_too_much_to_read_the_page_says_how_far_it_looked(
     runs, owner, client_for, experiment, monkeypatch
 ):
-    monkeypatch.setattr(plan, "MERGED", 3)
+    monkeypatch.setattr(plan, "MERGED", dict.fromkeys(plan.MERGED, 3))
     monkeypatch.setattr("runs.search.walk.FAR", 4)
     monkeypatch.setattr("runs.search.walk._NEAR", 2)
     client, address = client_for(owner), experiment.get_absolute_url()

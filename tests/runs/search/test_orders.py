@@ -117,6 +117,25 @@ def test_a_page_that_is_full_is_not_cut(runs, monkeypatch):
     assert (len(page.items), page.onward, bool(page.next)) == (2, "", True)
 
 
+@pytest.mark.parametrize("few", [2_000, 0], ids=["sorted", "walked"])
+@pytest.mark.parametrize("order", ["created", "duration", "metrics.loss", "params.lr", "tags.grade", "properties.none"])
+def test_the_queries_do_not_grow_with_the_runs(runs, experiment, team_mate, monkeypatch, order, few):
+    monkeypatch.setattr(plan, "FEW", few)
+    counts = []
+
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            orders.paginate(Found(Run.objects.all(), Q(number__gt=0)), order=order, limit=50)
+        counts.append(len(queries))
+        for number in range(30):
+            run = factories.run(experiment, by=team_mate)
+            Metric.objects.create(run=run, name="loss", kind="number", latest_value=number)
+            Param.objects.create(run=run, name="lr", value=str(number), number=number)
+            Tag.objects.create(run=run, key="grade", value=str(number))
+
+    assert counts[0] == counts[1] <= 8
+
+
 @pytest.mark.parametrize("order", ["metrics.loss", "params.lr", "tags.grade", "properties.none"])
 @pytest.mark.sqlite
 def test_an_experiments_runs_are_walked_by_its_own_index(runs, experiment, monkeypatch, order):

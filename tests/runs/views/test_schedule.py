@@ -139,6 +139,7 @@ def test_htmx_is_told_the_next_times_only_also_of_a_form_that_is_not_whole(clien
 
     assert answer.content.count(b"<time") == 5
     assert b"<html" not in answer.content
+    assert (answer.status_code, wrong.status_code) == (200, 422)
     assert b"There is no such time zone" in wrong.content
     assert not Schedule.objects.exists()
 
