@@ -7,6 +7,7 @@ costs a request nothing.
 """
 
 import logging
+import os
 import threading
 
 from celery import Signature, current_app
@@ -16,6 +17,9 @@ logger = logging.getLogger(__name__)
 EXECUTE_NEXT = "runs.execute_next"
 # Every name that is sent from here; a test holds them against the registered tasks.
 TASK_NAMES = (EXECUTE_NEXT,)
+
+# Where the worker that this process was forked for can be told without a broker.
+_cord: int | None = None
 
 _QUEUE_PREFIX = "compute-target."
 
@@ -27,7 +31,24 @@ def queue_name(compute_target_name: str) -> str:
 
 def hint(*, compute_target_id: int, compute_target_name: str) -> None:
     """Tell the workers of a compute target that there may be work. Returns at once, promises nothing."""
-    _sender.send(compute_target_id, compute_target_name)
+    if not _ring(f"{compute_target_id} {compute_target_name}\n"):
+        _sender.send(compute_target_id, compute_target_name)
+
+
+def hold_cord(descriptor: int) -> None:
+    """Let the hints of this process and its forks go through a pipe, for as long as somebody reads it."""
+    global _cord
+    _cord = descriptor
+
+
+def _ring(line: str) -> bool:
+    """Return whether somebody was there to hear it."""
+    if _cord is None:
+        return False
+    try:
+        return os.write(_cord, line.encode()) > 0  # so short a line is written whole or not at all
+    except OSError:  # the worker has gone, or is behind with all that the pipe holds
+        return False
 
 
 def load() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -66,23 +67,28 @@ def move(
     by: User | None = None,
     actor: str = "",
     attempt: int | None = None,
+    by_way_of: Iterable[RunStatus] = (),
     **fields: Any,
 ) -> None:
     """Move `run` from the status it was read with to `to`, and leave a RunEvent, or raise.
 
     `reason` says why, in a sentence for the user; `by` is the person who wanted it and
     `actor` the part of the system that writes it. `attempt` fences: the move is lost
-    unless that attempt is still the run's latest. `fields` are other columns to set in
-    the same update.
+    unless that attempt is still the run's latest. `by_way_of` are statuses that it passed
+    too fast for the rows: each leaves its event, the row changes once. `fields` are other
+    columns to set in the same update.
 
     `queued_at`, `started_at` (the first time), `ended_at` and `duration_seconds` are kept here. Raises
     IllegalTransition if the table forbids the move, and LostRace if another process
     moved the row first; nothing is written then.
     """
     origin = RunStatus(run.status)
-    if to not in TRANSITIONS[origin]:
-        raise IllegalTransition(run, to)
-    changes = {"reason": reason[: limits.REASON_LENGTH], **_changes(run, to, at=at, fields=fields)}
+    moves = list(pairwise([origin, *by_way_of, to]))
+    changes: dict[str, Any] = {"reason": reason[: limits.REASON_LENGTH], **fields}
+    for passed, status in moves:
+        if status not in TRANSITIONS[passed]:
+            raise IllegalTransition(run, status)
+        changes = _changes(run, status, at=at, fields=changes)
     held = {"pk": run.pk, "status": origin}
     if attempt is not None:
         held["attempt_number"] = attempt
@@ -90,8 +96,15 @@ def move(
         if not Run.objects.filter(**held).update(**changes):
             raise LostRace(run, to)
         attempt_number = changes.get("attempt_number", run.attempt_number)
-        event = (run.pk, origin.value, to.value, at, by and by.pk, actor, attempt_number, changes["reason"])
-        rows.insert(RunEvent, _EVENT_COLUMNS, [event])
+        rows.insert(
+            RunEvent,
+            _EVENT_COLUMNS,
+            [
+                (run.pk, passed.value, status.value, at, by and by.pk, actor, attempt_number, why)
+                for passed, status in moves
+                for why in [changes["reason"] if status is to else ""]
+            ],
+        )
         _count(run, {origin: -1, to: 1})
     for name, value in changes.items():
         setattr(run, name, value)
@@ -173,7 +186,7 @@ def _move_alike(
 
 def _changes(run: Run, to: RunStatus, *, at: datetime, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that a move sets, but for its reason."""
-    changes: dict[str, Any] = {"status": to, "status_at": at, **fields}
+    changes: dict[str, Any] = {**fields, "status": to, "status_at": at}
     if to is RunStatus.QUEUED:
         changes.setdefault("queued_at", at)
     if to is RunStatus.RUNNING and run.started_at is None:

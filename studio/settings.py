@@ -64,7 +64,7 @@ LOGIN_REDIRECT_URL = "home"
 # --- The parts of the site --------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded with the addresses, by the web server alone
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

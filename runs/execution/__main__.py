@@ -1,4 +1,4 @@
-"""`python -m runs.execution launcher` and `... supervisor ATTEMPT`: started by workers, not by people."""
+"""`python -m runs.execution launcher DESCRIPTOR` and `... supervisor ATTEMPT`: started by workers, not by people."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ django.setup()
 from runs.execution import launcher, process  # noqa: E402
 
 match sys.argv[1:]:
-    case ["launcher"]:
-        launcher.serve()
+    case ["launcher", cord]:
+        launcher.serve(int(cord))
     case ["supervisor", attempt_id]:
         launcher.run_supervisor(int(attempt_id), process.strongest_tier())
     case _:
-        sys.exit("expected: launcher, or supervisor ATTEMPT")
+        sys.exit("expected: launcher DESCRIPTOR, or supervisor ATTEMPT")

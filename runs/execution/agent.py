@@ -15,7 +15,8 @@ from typing import Protocol
 from django.conf import settings
 from django.db import connections
 
-from runs.execution import claim, host, housekeeping, launcher, leftovers, reaper
+from runs import dispatch
+from runs.execution import bell, claim, host, housekeeping, launcher, leftovers, reaper
 from runs.models import ComputeTarget, Worker
 from runs.outage import NO_DATABASE
 from runs.pipelines import schedule
@@ -45,6 +46,7 @@ class Agent(threading.Thread):
         self._kill_tier = ""
         self._is_over = threading.Event()
         self._id = uuid.uuid4()
+        self._served: set[int] = set()
         self._duties: list[_Duty] = [
             _Duty(self._beat, min(_HEARTBEAT_SECONDS, settings.STUDIO_LEASE_SECONDS / 3)),
             _Duty(leftovers.clean_up, _CLEAN_UP_LEASES * settings.STUDIO_LEASE_SECONDS),
@@ -60,6 +62,7 @@ class Agent(threading.Thread):
             self._kill_tier = launcher.warm_up()
         except OSError:
             logger.exception("The launcher does not start; supervisors start more slowly without it.")
+        bell.answer(self._answer)
         while not self._is_over.is_set():
             for duty in self._duties:
                 if not self._is_over.is_set():
@@ -71,6 +74,7 @@ class Agent(threading.Thread):
         """End the thread and say goodbye."""
         self._is_over.set()
         self.join(5)
+        bell.hang_up()
         launcher.stop()
         try:
             Worker.objects.filter(pk=self._id).update(stopped_at=host.now())
@@ -101,9 +105,17 @@ class Agent(threading.Thread):
 
     def _take_work(self) -> None:
         targets = _served()
+        self._served = {target.pk for target in targets}
         self._consumers.serve([target.name for target in targets])
         for target in targets:
             claim.start_next(compute_target_id=target.pk)
+
+    def _answer(self, compute_target_id: int, compute_target_name: str) -> None:
+        """Do what a hint asks for; one for others, from a step after which another target's comes, is passed on."""
+        if compute_target_id in self._served and not self._is_over.is_set():
+            claim.start_next(compute_target_id=compute_target_id)
+        else:
+            dispatch.hint(compute_target_id=compute_target_id, compute_target_name=compute_target_name)
 
 
 def _served() -> list[ComputeTarget]:

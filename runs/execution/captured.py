@@ -33,11 +33,21 @@ def packages_of(interpreter: Path) -> tuple[str, list[list[str]]]:
     return _version(prefix, sites), _packages(sites)
 
 
+# What folders held when they were last changed. Supervisors inherit what their launcher has looked at.
+_seen: dict[tuple[tuple[Path, int], ...], list[list[str]]] = {}
+
+
 def _packages(sites: list[Path]) -> list[list[str]]:
+    # A package that comes or goes changes its folder.
+    state = tuple((site, site.stat().st_mtime_ns) for site in sites if site.is_dir())
+    if state not in _seen:
+        _seen[state] = _look([site for site, _ in state])
+    return _seen[state]
+
+
+def _look(sites: list[Path]) -> list[list[str]]:
     found: dict[str, str] = {}
     for site in sites:
-        if not site.is_dir():
-            continue
         for entry in site.iterdir():
             name, dash, version = entry.stem.partition("-")
             if entry.suffix in (".dist-info", ".egg-info") and dash:

@@ -4,7 +4,6 @@ import os
 import select
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,17 +63,19 @@ class Custody:
 
     def advance(self, to: RunStatus) -> None:
         """Move the run on. Raises Fenced or ToStop if it is no longer ours to move."""
+        run = self.run
         while True:
-            run = Run.objects.get(pk=self.run.pk)
             if run.attempt_number != self.attempt.number or run.status not in CLAIMED:
                 raise Fenced
             if run.status == RunStatus.CANCEL_REQUESTED:
                 raise ToStop
             if run.status == to:
                 return
-            with suppress(lifecycle.LostRace):
+            try:
                 lifecycle.move(run, to, at=host.now(), actor="supervisor", attempt=self.attempt.number)
                 return
+            except lifecycle.LostRace:
+                run = Run.objects.get(pk=self.run.pk)
 
     def wait(self, deadline: float | None) -> None:
         """Wait until the tree or the pulse has news, a signal came, or it is `deadline`."""

@@ -1,9 +1,11 @@
 """What a script finds around it: variables from an allow-list, and a Python environment with its packages."""
 
 import os
+import re
 import sys
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping
+from fnmatch import translate
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -22,10 +24,13 @@ _PASSED = (
 
 def passed(extra: tuple[str, ...] = ()) -> dict[str, str]:
     """Return what is passed on of this process's own environment; names may hold `*`."""
-    patterns = (*_PASSED, *settings.STUDIO_PASS_ENVIRONMENT, *extra)
-    return {
-        name: value for name, value in os.environ.items() if any(fnmatchcase(name, pattern) for pattern in patterns)
-    }
+    is_passed = _matcher((*_PASSED, *settings.STUDIO_PASS_ENVIRONMENT, *extra))
+    return {name: value for name, value in os.environ.items() if is_passed(name)}
+
+
+@cache
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    return re.compile("|".join(map(translate, patterns))).match
 
 
 def build(run: Run, attempt: Attempt, *, token: str, interpreter: Path) -> dict[str, str]:

@@ -37,7 +37,7 @@ def finish(attempt: Attempt, ended: Outcome, *, persist: Persist) -> None:
     storage.Unreachable.
     """
     persist(lambda: delivery.sign_in(attempt))
-    if ended.started_at and ended.retry is not Retry.LOST:
+    if ended.started_at and ended.retry is not Retry.LOST and _takes_time(attempt):
         persist(lambda: _say_finalizing(attempt, ended))
     due_until = None
     try:
@@ -77,6 +77,11 @@ def _bring(attempt: Attempt, *, has_started: bool) -> None:
     delivery.deliver(attempt)
 
 
+def _takes_time(attempt: Attempt) -> bool:
+    """Return whether there is more to collect than what is done before anybody looks."""
+    return storage.is_remote() or not outputs.is_empty(host.work_folder(attempt) / "code" / "outputs")
+
+
 def _leave(attempt: Attempt) -> None:
     delivery.sign_out(attempt)
     shutil.rmtree(host.work_folder(attempt), ignore_errors=True)
@@ -87,5 +92,11 @@ def _say_finalizing(attempt: Attempt, ended: Outcome) -> None:
     run = Run.objects.get(pk=attempt.run_id)
     if run.attempt_number != attempt.number or run.status not in CLAIMED or run.status == RunStatus.CANCEL_REQUESTED:
         return
+    way = settle.on_the_way(run)
+    if not way:
+        return
+    started_at: dict[str, Any] = {"started_at": ended.script_started_at} if run.started_at is None else {}
     with suppress(lifecycle.LostRace, lifecycle.IllegalTransition):
-        settle.catch_up(run, RunStatus.FINALIZING, ended, at=host.now(), actor="supervisor", attempt=attempt.number)
+        lifecycle.move(
+            run, way[-1], at=host.now(), actor="supervisor", attempt=attempt.number, by_way_of=way[:-1], **started_at
+        )

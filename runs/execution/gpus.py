@@ -4,6 +4,12 @@ from contextlib import suppress
 from typing import Any
 
 
+def load() -> None:
+    """Load the library, which takes longer than many a script. Opens no driver, so that one may fork afterwards."""
+    with suppress(Exception):  # where there is none, there are no cards
+        import pynvml  # noqa: F401
+
+
 class Gpus:
     """What NVML says of every card; nothing where there is no driver."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from runs import storage
 from runs.errors import RunsError
 from runs.execution import host
-from runs.models import Artifact, Attempt, Param, Run, StepRun
+from runs.models import Artifact, Attempt, Param, Run, RunType, StepRun
 from runs.pipelines import data
 from runs.pipelines.data import Source
 
@@ -24,7 +24,7 @@ def prepare(*, run: Run, folder: Path, say: Callable[[str], None]) -> dict[str, 
     For a run that is no step there is nothing to do. Doing it again begins anew. Raises
     InputsMissing, or storage.Unreachable while bytes are still on their way.
     """
-    step = StepRun.objects.filter(run=run).first()
+    step = StepRun.objects.filter(run=run).first() if run.run_type == RunType.STEP else None
     if step is None:
         return {}
     variables = {name: str(folder / below) for name, below in data.folders(step).items()}

@@ -1,6 +1,7 @@
 """What Python 3.11 does not offer of Linux: prctl, namespaces, /proc. Pure: knows no Django."""
 
 import ctypes
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWPID = 0x20000000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _MS_REC, _MS_SLAVE = 0x4000, 0x80000
+
+# More than what is kept in lists of its own size, less than what gets a mapping of its own.
+_LARGE_BYTES = 100_000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -47,6 +51,20 @@ def die_with_parent() -> None:
 def gain_no_privileges() -> None:
     """Let no program that is started from here on be more than this process is, whatever its set-user bit says."""
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def tidy_memory() -> None:
+    """Put in order, before children are forked, what each of them would else put in order in a copy of its own.
+
+    The garbage collector leaves alone what is there by now. The C library joins what was freed
+    in pieces, and sorts it at the next request that none of them fits (3 ms of the first
+    `sqlite3.connect` of each child, and 4 MiB of it, when measured).
+    """
+    gc.collect()
+    with suppress(AttributeError):  # another C library
+        _libc.malloc_trim(0)
+    bytearray(_LARGE_BYTES)
+    gc.freeze()
 
 
 def enter_namespaces() -> None:

@@ -1,11 +1,10 @@
 """Starting supervisors fast: a small process that has Django loaded forks them.
 
 Starting Python and Django takes 0.3 s of CPU for each run; a fork takes 5 ms. The
-launcher has one thread and no open connection, so forking it is safe. Supervisors are
-detached from it twice over: the end of launcher or worker does not touch them.
+launcher has one thread and no open connection, so forking it is safe. Supervisors have
+sessions of their own: the end of launcher or worker does not touch them.
 """
 
-import gc
 import logging
 import os
 import resource
@@ -15,13 +14,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
 from django.conf import settings
 from django.db import connections
 
-from runs.execution import host
+from runs import dispatch
+from runs.execution import bell, host, kernel
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def stop() -> None:
     _launcher.stop()
 
 
-def _spawn(*arguments: str, stdin: int) -> "subprocess.Popen[bytes]":
+def _spawn(*arguments: str, stdin: int, passed: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
     log = host.log_file()
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as output:
@@ -64,6 +65,7 @@ def _spawn(*arguments: str, stdin: int) -> "subprocess.Popen[bytes]":
             stdin=stdin,
             stdout=output,
             stderr=output,
+            pass_fds=passed,
             start_new_session=True,
         )
 
@@ -112,9 +114,10 @@ class _Launcher:
     def fork(self) -> None:
         with self._lock:
             ours, theirs = socket.socketpair()
+            cord = bell.cord()
             pid = os.fork()
             if pid == 0:
-                _serve_in_fork(theirs)
+                _serve_in_fork(theirs, cord)
             theirs.close()
             self._process, self._channel, self._tier = _Forked(pid), ours, ""
 
@@ -143,7 +146,8 @@ class _Launcher:
             self._discard()
             self._channel, theirs = socket.socketpair()
             with theirs:
-                self._process = _spawn("launcher", stdin=theirs.fileno())
+                cord = bell.cord()
+                self._process = _spawn("launcher", str(cord), stdin=theirs.fileno(), passed=[cord])
         if not self._tier:
             self._channel.settimeout(_START_SECONDS)
             word, _, tier = self._channel.recv(64).decode().strip().partition(" ")
@@ -170,7 +174,7 @@ class _Launcher:
 _launcher = _Launcher()
 
 
-def _serve_in_fork(channel: socket.socket) -> NoReturn:
+def _serve_in_fork(channel: socket.socket, cord: int) -> NoReturn:
     """Be the launcher, in a child that was just forked: keep nothing of the parent's but its memory."""
     status = 1
     try:
@@ -184,8 +188,9 @@ def _serve_in_fork(channel: socket.socket) -> NoReturn:
         os.dup2(log, 1)
         os.dup2(log, 2)
         # Locks and sockets of the parent's would live on in every supervisor.
-        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        serve()
+        os.closerange(3, cord)
+        os.closerange(cord + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        serve(cord)
         status = 0
     except BaseException:
         logger.exception("The launcher broke.")
@@ -193,8 +198,11 @@ def _serve_in_fork(channel: socket.socket) -> NoReturn:
         os._exit(status)
 
 
-def serve() -> None:
-    """Fork a supervisor for each line on standard input, until it closes. The launcher's own end."""
+def serve(cord: int) -> None:
+    """Fork a supervisor for each line on standard input, until it closes. The launcher's own end.
+
+    With `cord` supervisors ring the worker's bell.
+    """
     from runs.execution import process, supervisor  # the point of this process is to have them loaded
 
     channel = socket.socket(fileno=os.dup(0))
@@ -203,12 +211,15 @@ def serve() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)
+    os.set_inheritable(cord, False)
+    dispatch.hold_cord(cord)
     tier = process.strongest_tier()
     supervisor.load()
     connections.close_all()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()
+    # Nobody waits for a supervisor: the kernel forgets those that have ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    kernel.tidy_memory()
     channel.sendall(f"ready {tier}\n".encode())
     received = b""
     while data := channel.recv(4096):
@@ -219,15 +230,12 @@ def serve() -> None:
 
 
 def _fork(attempt_id: int, tier: str, channel: socket.socket) -> None:
-    """Fork twice: the supervisor becomes nobody's child, in a session of its own."""
-    child = os.fork()
-    if child == 0:
+    """Fork the supervisor, into a session of its own."""
+    if os.fork() == 0:
         os.setsid()
-        if os.fork() == 0:
-            channel.close()
-            run_supervisor(attempt_id, tier)
-        os._exit(0)
-    os.waitpid(child, 0)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        channel.close()
+        run_supervisor(attempt_id, tier)
 
 
 def run_supervisor(attempt_id: int, tier: str) -> NoReturn:

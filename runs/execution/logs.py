@@ -120,6 +120,7 @@ class SystemLog:
     def __init__(self, run_pk: int, attempt_number: int) -> None:
         self._run_pk = run_pk
         self._name = storage.attempt_path(attempt_number, "system_logs/run.txt")
+        self._offset: int | None = None
 
     def begin(self) -> None:
         """Make it, if it is not there. Raises OSError where logs cannot be kept at all: then nothing is started."""
@@ -129,8 +130,10 @@ class SystemLog:
         """Add a line. A full disk is no reason to fail a run."""
         line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {text}\n".encode(errors="replace")
         with suppress(OSError):
-            offset = storage.log_size(self._run_pk, self._name)
-            storage.append_log(self._run_pk, self._name, line, offset=offset)
+            if self._offset is None:
+                self._offset = storage.log_size(self._run_pk, self._name)
+            offset, self._offset = self._offset, None  # after an error it is asked for again
+            self._offset = storage.append_log(self._run_pk, self._name, line, offset=offset)
 
 
 class Pump(threading.Thread):

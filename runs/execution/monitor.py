@@ -17,7 +17,7 @@ import psutil
 from django.conf import settings
 from django.db import Error, connections
 
-from runs.execution import captured, kernel
+from runs.execution import captured, environment, gpus, kernel
 from runs.execution.columns import Columns
 from runs.execution.gpus import Gpus
 from runs.models import Attempt, SystemMetrics
@@ -29,6 +29,12 @@ _LONGEST_PAUSE_SECONDS = 10.0
 _WRITE_SECONDS = 5.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def load() -> None:
+    """Load and look up what every watch would have to."""
+    gpus.load()
+    captured.packages_of(environment.own_interpreter())
 
 
 class Monitor(threading.Thread):
@@ -65,22 +71,24 @@ class Monitor(threading.Thread):
     def _watch(self) -> None:
         pause = settings.STUDIO_MONITOR_SECONDS
         self._columns = Columns(interval=pause, began=time.time())
-        gpus = Gpus()
+        cards: Gpus | None = None
         self._totals, self._totals_at = tree_totals(os.getpid())[0], time.monotonic()
         write_at, is_written = time.monotonic() + _WRITE_SECONDS, True
         # The first look comes early, so that a short run has one.
         wait = min(1.0, pause)
         while not self._is_over.wait(wait):
-            self._columns.add({**self._sample(), **gpus.sample()}, at=time.time())
+            cards = cards or Gpus()  # not before: a script that ends at once has no need of them
+            self._columns.add({**self._sample(), **cards.sample()}, at=time.time())
             is_written = False
             if time.monotonic() >= write_at:
-                self._write(gpus)
+                self._write(cards)
                 is_written = True
                 write_at = time.monotonic() + max(_WRITE_SECONDS, self._columns.interval)
             wait = min(max(pause, self._columns.interval / 4), _LONGEST_PAUSE_SECONDS)
-        if not is_written:
-            self._write(gpus)
-        gpus.close()
+        if cards is not None:
+            if not is_written:
+                self._write(cards)
+            cards.close()
 
     def _sample(self) -> dict[str, float]:
         totals, now = tree_totals(os.getpid())
@@ -96,13 +104,13 @@ class Monitor(threading.Thread):
             "machine_memory": float(psutil.virtual_memory().used),
         }
 
-    def _write(self, gpus: Gpus) -> None:
+    def _write(self, cards: Gpus) -> None:
         if self._columns is None:
             return
         machine = {
             "cores": os.cpu_count(),
             "memory_bytes": psutil.virtual_memory().total,
-            "gpus": gpus.names,
+            "gpus": cards.names,
         }
         row = SystemMetrics(
             attempt=self.attempt, updated_at=datetime.now(UTC), data={**self._columns.document(), "machine": machine}

@@ -40,6 +40,11 @@ def collect(*, run: Run, folder: Path, at: datetime, say: Callable[[str], None])
     return count
 
 
+def is_empty(folder: Path) -> bool:
+    """Return whether there is nothing to collect in `folder`."""
+    return next(_files(folder), None) is None
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders.sort()

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from contextlib import suppress
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -49,13 +50,18 @@ class Pulse(threading.Thread):
         self._look_now = threading.Event()
         self._is_over = False
         self._reached_at = time.monotonic()
-        self._renew_at = 0.0
+        # The adoption was the first.
+        self._renew_at = time.monotonic() + settings.STUDIO_LEASE_SECONDS / 3
 
     def run(self) -> None:
         """Look every few hundred milliseconds until `stop`."""
         try:
-            while not self._is_over and not self.is_fenced:
+            while True:
+                # First, for who adopted the attempt has just looked.
+                self._look_now.wait(settings.STUDIO_CANCEL_POLL_SECONDS)
                 self._look_now.clear()
+                if self._is_over or self.is_fenced:
+                    break
                 try:
                     self._beat()
                     self._reached_at = time.monotonic()
@@ -65,7 +71,6 @@ class Pulse(threading.Thread):
                     self._fence_if_replaced()
                 except Exception:
                     logger.exception("The pulse of attempt %s missed a beat.", self.attempt)
-                self._look_now.wait(settings.STUDIO_CANCEL_POLL_SECONDS)
         finally:
             connections.close_all()
 
@@ -107,7 +112,7 @@ class Pulse(threading.Thread):
             if not self.is_to_stop or grace != self.grace_seconds:
                 self._say(is_to_stop=True, grace_seconds=grace)
         elif self.script_runs and row["run__status"] in (RunStatus.STARTING, RunStatus.NOT_RESPONDING):
-            self._say_running()
+            self._say_running(RunStatus(row["run__status"]))
         if time.monotonic() >= self._renew_at:
             self._renew()
 
@@ -116,9 +121,10 @@ class Pulse(threading.Thread):
             setattr(self, name, value)
         os.eventfd_write(self.heard, 1)
 
-    def _say_running(self) -> None:
-        run = Run.objects.get(pk=self.attempt.run_id)
-        reason = "Its supervisor is heard again." if run.status == RunStatus.NOT_RESPONDING else ""
+    def _say_running(self, status: RunStatus) -> None:
+        run = copy(self.attempt.run)  # the other one is the supervisor's
+        run.status = status
+        reason = "Its supervisor is heard again." if status is RunStatus.NOT_RESPONDING else ""
         with suppress(lifecycle.LostRace, lifecycle.IllegalTransition):
             lifecycle.move(
                 run, RunStatus.RUNNING, at=host.now(), reason=reason, actor="supervisor", attempt=self.attempt.number

@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 LOST_RETRIES = 3
 _NEVER_STARTED_RETRIES = 10
 _LONGEST_BACK_OFF_SECONDS = 3600.0
+# What lies between a status and the end of a run whose script has started.
+_UP = (RunStatus.STARTING, RunStatus.RUNNING, RunStatus.FINALIZING)
+_WAY_UP = {RunStatus.PREPARING: _UP, **{status: _UP[place + 1 :] for place, status in enumerate(_UP)}}
+_WAY_UP[RunStatus.NOT_RESPONDING] = _WAY_UP[RunStatus.RUNNING]
 
 
 def settle(
@@ -87,6 +91,10 @@ def _move(run: Run, attempt: Attempt, outcome: Outcome, at: datetime, actor: str
     }
     if run.error and not run.fails_when_stopped:  # what the script itself reported comes first
         fields["error"] = "\n\n".join(filter(None, [run.error, outcome.error]))[: limits.ERROR_LENGTH]
+    if outcome.script_started_at and run.started_at is None:
+        fields["started_at"] = outcome.script_started_at
+    if outcome.retry is not Retry.LOST and (outcome.script_started_at or outcome.status is RunStatus.COMPLETED):
+        how["by_way_of"] = on_the_way(run)
     retry_at = _retry_at(run, attempt, outcome, at)
     if retry_at is not None:
         reason = f"Attempt {attempt.number}: {outcome.reason} Tried again."
@@ -95,10 +103,9 @@ def _move(run: Run, attempt: Attempt, outcome: Outcome, at: datetime, actor: str
     status = outcome.status
     if run.status == RunStatus.CANCEL_REQUESTED and outcome.retry in (Retry.LOST, Retry.NEVER_STARTED):
         status = RunStatus.CANCELED
-    if status is RunStatus.COMPLETED:
-        catch_up(run, RunStatus.RUNNING, outcome, **how)
     if status is RunStatus.CANCELED and run.status != RunStatus.CANCEL_REQUESTED:
         lifecycle.move(run, RunStatus.CANCEL_REQUESTED, reason=outcome.reason, cancel_requested_at=at, **how)
+        how["by_way_of"] = ()
     reason = outcome.reason or (run.reason if status is RunStatus.CANCELED else "")
     if status is RunStatus.CANCELED and run.fails_when_stopped:
         status = RunStatus.FAILED  # somebody said that it failed, with the error that stays
@@ -106,21 +113,9 @@ def _move(run: Run, attempt: Attempt, outcome: Outcome, at: datetime, actor: str
     lifecycle.move(run, status, reason=reason, **how, **fields)
 
 
-def catch_up(run: Run, to: RunStatus, outcome: Outcome, **how: Any) -> None:
-    """Move a run that is still on its way up through the statuses before `to`: its script was faster than the rows."""
-    for step in (RunStatus.STARTING, RunStatus.RUNNING, RunStatus.FINALIZING):
-        behind = {
-            RunStatus.STARTING: {RunStatus.PREPARING},
-            RunStatus.RUNNING: {RunStatus.STARTING},
-            RunStatus.FINALIZING: {RunStatus.RUNNING, RunStatus.NOT_RESPONDING},
-        }[step]
-        if run.status in behind:
-            fields: dict[str, Any] = {}
-            if step is RunStatus.RUNNING and outcome.script_started_at and run.started_at is None:
-                fields["started_at"] = outcome.script_started_at
-            lifecycle.move(run, step, **how, **fields)
-        if step is to:
-            return
+def on_the_way(run: Run) -> tuple[RunStatus, ...]:
+    """Return what a run whose script has ended passes before its end: the script may be faster than the rows."""
+    return _WAY_UP.get(RunStatus(run.status), ())
 
 
 def _retry_at(run: Run, attempt: Attempt, outcome: Outcome, at: datetime) -> datetime | None:

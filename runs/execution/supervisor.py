@@ -25,6 +25,7 @@ from runs.execution import (
     host,
     inputs,
     kernel,
+    monitor,
     outcome,
     packages,
     patience,
@@ -33,7 +34,6 @@ from runs.execution import (
 )
 from runs.execution.custody import Custody
 from runs.execution.logs import Pump
-from runs.execution.monitor import Monitor
 from runs.execution.outcome import Outcome, Retry
 from runs.execution.process import CannotContain, CannotStart, Command, ProcessTree, Tier
 from runs.execution.pulse import Fenced, ToStop
@@ -62,6 +62,7 @@ def load() -> None:
     """Load what the first run would have to wait for: models, queries, the drivers of database and broker."""
     dispatch.load()
     environment.passed()
+    monitor.load()
     Attempt.objects.select_related("run__experiment", "run__workspace", "run__snapshot", "compute_target").first()
     Run.objects.first()
 
@@ -119,13 +120,13 @@ def _prepare_start_watch(custody: Custody) -> Outcome:
         try:
             command = preparing.prepare(custody, held)
             pump = _start(custody, command)
-            monitor = Monitor(custody.attempt, custody.interpreter)
-            monitor.start()
+            watched = monitor.Monitor(custody.attempt, custody.interpreter)
+            watched.start()
             try:
                 ended = watching.watch(custody, pump)
             finally:
                 custody.end_tree(pump)
-                monitor.stop(timeout_seconds=_MONITOR_SECONDS)
+                watched.stop(timeout_seconds=_MONITOR_SECONDS)
             return ended.with_loss(pump.lost_bytes)
         except ToStop:
             return Outcome(RunStatus.CANCELED)

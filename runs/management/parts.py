@@ -12,28 +12,40 @@ from celery.platforms import SecurityWarning
 from django.conf import settings
 from django.urls import get_resolver
 
-from runs.execution import launcher
+from runs.execution import kernel, launcher, supervisor
 
 # Requests are short; an upload holds one of these for as long as it takes.
 _WEB_THREADS = min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
-def load(names: list[str]) -> None:
-    """Load what the named parts need, so that the children forked from here share it."""
-    if "web" in names:
-        import_module("granian")
-        import_module("studio.wsgi")
-        _ = get_resolver().url_patterns
-    for module in ("celery.apps.worker", "celery.apps.beat", "celery.concurrency.thread", "kombu.transport.redis"):
+_SHARED = (
+    *("celery.apps.beat", "celery.apps.worker", "celery.concurrency.thread", "celery.worker.consumer"),
+    *("celery.worker.control", "celery.worker.pidbox", "celery.worker.strategy", "kombu.transport.redis"),
+    "studio.worker",
+    "runs.execution.agent",
+)
+
+
+def load() -> None:
+    """Load what the named parts have in common, so that the children forked from here share it.
+
+    Not the pages: of those that are forked for each run, everybody would carry them along.
+    """
+    for module in _SHARED:
         import_module(module)
     # Celery would run Django's checks again in each child, and load templates and all for them.
     os.environ["CELERY_SKIP_CHECKS"] = "1"
     current_app.loader.import_default_modules()
     current_app.finalize()
+    supervisor.load()
 
 
 def run_web(host: str, port: int) -> None:
     """Serve the pages and the API until told to stop."""
+    # Here, as what is forked for each run would carry them along; and before the server forks the process that answers.
+    import_module("studio.wsgi")
+    _ = get_resolver().url_patterns
+    kernel.tidy_memory()
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.log import LogLevels

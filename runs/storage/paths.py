@@ -1,5 +1,6 @@
 """Paths that come from outside. Everything that names a stored file passes `check_path` first."""
 
+import os
 import re
 from pathlib import Path
 
@@ -57,6 +58,6 @@ def check_path(path: str, *, field: str = "path") -> str:
 def join(root: Path, path: str) -> Path:
     """Return `path` below `root`, or raise BadPath; also where a link on the way leads out of `root`."""
     joined = root / check_path(path)
-    if not joined.resolve().is_relative_to(root.resolve()):
+    if not os.path.realpath(joined).startswith(os.path.realpath(root) + os.sep):
         raise BadPath(say("{path!r} leads out of its folder.", path=path[:100]), field="path")
     return joined

@@ -171,7 +171,7 @@ def test_only_contributors_import_and_no_script_does(api_for, reader, stranger, 
 
 def test_more_runs_cost_no_more_queries(api_for, owner):
     api = api_for(owner)
-    send(api, tracked("warm"))
+    send(api, tracked("warm", tags={"a": "b"}))
 
     def ask(count):
         runs = [tracked(f"run-{count}-{number}", tags={"a": "b"}) for number in range(count)]
@@ -179,7 +179,8 @@ def test_more_runs_cost_no_more_queries(api_for, owner):
             send(api, *runs)
         return len(captured)
 
-    assert ask(3) == ask(30)
+    # More of them SQLite takes in several parts.
+    assert ask(3) == ask(15)
 
 
 def test_an_imported_run_can_be_archived(api_for, owner, noon):

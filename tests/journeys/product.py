@@ -62,9 +62,13 @@ class Product:
 
     def wait_until_ready(self) -> None:
         self.wait_for("Ctrl-C stops it")
-        eventually(
-            lambda: httpx.get(f"{self.address}/readyz").status_code == 200, seconds=120, about=lambda: self.output
-        )
+        eventually(self._is_ready, seconds=120, about=lambda: self.output)
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/readyz").status_code == 200
+        except httpx.ConnectError:  # a web server that was started again loads its pages first
+            return False
 
     def part(self, name: str) -> psutil.Process:
         """Return the process of one part, as `top` names it."""

@@ -33,7 +33,7 @@ pytestmark = [
 OFFICE = "192.0.2.1"
 WEB = f"http://{OFFICE}:8000"
 # Whatever becomes of the test, what it started ends by itself.
-BOUNDED = ["timeout", "240"]
+BOUNDED = ["timeout", "600"]
 
 # A step: passes on what it was given and a line of its own, and says what it finds around it.
 STEP = """

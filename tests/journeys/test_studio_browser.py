@@ -192,7 +192,7 @@ def test_2_runs_are_searched_and_a_mistake_is_pointed_at(walk):
     page.locator("#search-error").get_by_text("status", exact=False).first.wait_for()
     walk.shoot("2-search-mistake")
 
-    page.locator("#q").fill("experiment:walk params.none:x OR metrics.loss.min<0.3")
+    page.locator("#q").fill("experiment:walk (has:params.none OR metrics.loss.min<0.3)")
     page.locator("#q").press("Enter")
     page.locator("#run-table").get_by_role("link", name="Run 1", exact=True).wait_for()
     walk.shoot("2-search")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -141,9 +142,12 @@ def get_history_bulk_interval(call: Call) -> Answer:
     series = _series(call, call.fields.texts("run_ids"), "run_ids", name)
 
     points = MetricPoint.objects.filter(metric__in=series)
-    if start is not None:
+    steps: Sequence[int] | None = _every_step(series)
+    if start is not None and end is not None:
         points = points.filter(step__range=(start, end))
-    steps = sorted(set(points.values_list("step", flat=True).order_by().distinct()))
+        steps = steps and steps[max(start - steps[0], 0) : max(end + 1 - steps[0], 0)]
+    if steps is None:
+        steps = sorted(step for (step,) in raw(points.order_by().values_list("step").distinct()))
     chosen = _evenly(steps, limit)
     rows = raw(points.filter(step__in=chosen).order_by("metric", "step", "at", "id").values_list("metric", *_COLUMNS))
     by_series: dict[int, list[Any]] = {metric.pk: [] for metric in series}
@@ -243,6 +247,23 @@ def _of_run(metric: Metric, rows: Any) -> list[Answer]:
     return [
         {**shapes.metric(metric.name, value, words, at, step), "run_id": run_id} for _, step, at, value, words in rows
     ]
+
+
+def _every_step(series: Sequence[Metric]) -> range | None:
+    """Return the steps of series that have a point at each, as most have, without a look at them; else None."""
+    own = MetricPoint.objects.filter(metric=OuterRef("pk")).values("step")
+    found = Metric.objects.filter(pk__in=[metric.pk for metric in series], point_count__gt=0).annotate(
+        first=Subquery(own.order_by("step")[:1]), last=Subquery(own.order_by("-step")[:1])
+    )
+    spans = sorted(found.values_list("first", "last", "point_count"))
+    if not spans or any(count != last - first + 1 for first, last, count in spans):
+        return None
+    reached = spans[0][1]
+    for first, last, _ in spans:
+        if first > reached + 1:
+            return None
+        reached = max(reached, last)
+    return range(spans[0][0], reached + 1)
 
 
 def _evenly(steps: Sequence[int], limit: int) -> list[int]:

@@ -1,6 +1,5 @@
 """Run the whole product with one command: broker, web server, worker and beat."""
 
-import gc
 import logging.config
 import os
 import signal
@@ -17,7 +16,7 @@ from django.db import connections
 from django.utils import timezone
 
 from runs import log_context, storage
-from runs.execution import shutdown
+from runs.execution import kernel, shutdown
 from runs.management import broker, firstrun, home, local_token, parts, sign_in
 from runs.management.children import Child, Children
 from runs.models import ComputeTarget
@@ -63,11 +62,10 @@ class Command(BaseCommand):
 
         self._prepare_apart(names, options)
         server = broker.find_server() if not options["only"] and settings.STUDIO_BROKER_IS_EMBEDDED else ""
-        parts.load(names)
+        parts.load()
         connections.close_all()
-        # The children share what is loaded by now; a collection would write to it, and so copy it.
-        gc.collect()
-        gc.freeze()
+        # The children share what is loaded by now.
+        kernel.tidy_memory()
 
         stop = _StopRequest()
         children = Children(self._say)

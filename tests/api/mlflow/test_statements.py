@@ -78,5 +78,5 @@ def test_a_page_of_runs(mlflow, experiment, count, query, statements, django_ass
 def test_a_series_and_its_chart(mlflow, run_id, limit, django_assert_num_queries):
     with django_assert_num_queries(4):
         mlflow.get("metrics/get-history", run_id=run_id, metric_key="m0", max_results=limit)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         mlflow.get("metrics/get-history-bulk-interval", run_ids=[run_id], metric_key="m0", max_results=limit)

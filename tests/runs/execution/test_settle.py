@@ -74,7 +74,7 @@ def test_a_script_that_was_faster_than_the_rows_still_went_through_every_status(
 
     run = Run.objects.get()
     assert (run.status, run.started_at) == ("Completed", started)
-    assert [event.to_status for event in run.events.order_by("id")][1:] == ["Running", "Completed"]
+    assert [event.to_status for event in run.events.order_by("id")][1:] == ["Running", "Finalizing", "Completed"]
 
 
 @pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.NOT_RESPONDING, RunStatus.FINALIZING])

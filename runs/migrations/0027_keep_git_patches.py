@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("runs", "0030_order_runs_by_what_hangs_on_them"),
+        ("runs", "0026_order_runs_by_what_hangs_on_them"),
     ]
 
     operations = [

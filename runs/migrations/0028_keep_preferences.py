@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('runs', '0033_keep_git_patches'),
+        ('runs', '0027_keep_git_patches'),
     ]
 
     operations = [

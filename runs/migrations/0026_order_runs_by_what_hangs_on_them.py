@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("runs", "0029_add_experiments_to_what_hangs_on_runs"),
+        ("runs", "0025_add_experiments_to_what_hangs_on_runs"),
     ]
 
     operations = [
