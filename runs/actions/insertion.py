@@ -105,6 +105,9 @@ def insert(
             KeyKind.PARAM: {name for on in hung_on for name in on.params},
         },
     )
+    for run in runs:
+        # What their documents show besides: nobody has logged to them yet.
+        run.shown_metrics = []
     latest = runs[-1]
     Experiment.objects.filter(pk=experiment.pk).update(
         latest_run_number=F("latest_run_number") + len(runs),
