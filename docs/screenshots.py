@@ -1,7 +1,9 @@
 """Take the pictures of the README from the running product: `python docs/screenshots.py`.
 
 Starts the product in a folder of its own, fills it with a demo, runs an example for real,
-and writes docs/screenshots/*.png. Needs tests/requirements.txt and Chromium.
+and writes docs/screenshots/*.png. The pattern page, which is for who changes the look, goes
+to test-results/styles-*.png: light and dark, desktop and phone. Needs tests/requirements.txt
+and Chromium.
 """
 
 import shutil
@@ -16,6 +18,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.journeys.product import running
 
 FOLDER = Path(__file__).resolve().parent / "screenshots"
+STYLES = FOLDER.parents[1] / "test-results"
 PAGES = {
     "experiments": "/w/default/experiments/",
     "experiment": "/w/default/experiments/churn/",
@@ -50,6 +53,12 @@ def main() -> None:
         page.emulate_media(color_scheme="dark")
         page.goto(PAGES["experiment"])
         page.screenshot(path=FOLDER / "experiment-dark.png")
+        for width, height in ((1280, 800), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            for theme in ("light", "dark"):
+                page.emulate_media(color_scheme=theme)
+                page.goto("/styles/")
+                page.screenshot(path=STYLES / f"styles-{width}-{theme}.png", full_page=True)
         browser.close()
 
 

@@ -1,15 +1,21 @@
-"""What every request passes: the reader's time zone, and the headers that keep foreign code out of the pages."""
+"""What every request passes: the reader's language and time zone, and headers that keep foreign code out of pages."""
 
+import re
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 
 from runs import log_context
 from runs.errors import Conflict, NotFound, PermissionDenied, RunsError, TooLarge
+from runs.translation import translated
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -28,6 +34,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 PERMISSIONS_POLICY = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
+_FOR_PROGRAMS = re.compile(
+    r"/(?:w/[^/]+/)?(?:(?:ajax-)?api/|get-artifact\b)|/(?:healthz|readyz|metrics|health|version)\Z"
+)
 _STATUSES: dict[type[RunsError], int] = {NotFound: 404, PermissionDenied: 403, Conflict: 409, TooLarge: 413}
 
 
@@ -49,14 +58,35 @@ def security_headers(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def time_zone(get_response: GetResponse) -> GetResponse:
-    """Show times in the zone that app.js found in the browser and put into a cookie; else in TIME_ZONE."""
+def language_and_zone(get_response: GetResponse) -> GetResponse:
+    """Speak the reader's language and write times in the reader's zone: as they chose, else as the browser says.
+
+    The browser's zone is in a cookie that app.js sets. Programs are answered in English, in TIME_ZONE.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        with timezone.override(_zone(request.COOKIES.get("timezone", ""))):
-            return get_response(request)
+        if _FOR_PROGRAMS.match(request.path_info):
+            with translation.override(settings.LANGUAGE_CODE), timezone.override(None):
+                return get_response(request)
+        chosen = getattr(request.user, "preferences", None)
+        language = (chosen and chosen.language) or translation.get_language_from_request(request)
+        zone = (chosen and chosen.time_zone) or request.COOKIES.get("timezone", "")
+        with translation.override(language), timezone.override(_zone(zone)):
+            response = get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        patch_vary_headers(response, ("Accept-Language", "Cookie"))
+        return response
 
     return middleware
+
+
+class CompressPages(GZipMiddleware):
+    """Send pages as gzip. Files and answers to programs go as they are: most are small, or compressed already."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Compress a whole page; its length varies a little each time, which hides what a guess would add to it."""
+        is_page = not response.streaming and response.headers.get("Content-Type", "").startswith("text/html")
+        return super().process_response(request, response) if is_page else response
 
 
 class LogContextMiddleware:
@@ -95,9 +125,9 @@ class RefusalMiddleware:
             return None
         status = _status(exception)
         if request.headers.get("HX-Request") == "true":
-            return HttpResponse(exception.message, status=status, content_type="text/plain; charset=utf-8")
+            return HttpResponse(translated(exception.message), status=status, content_type="text/plain; charset=utf-8")
         template = {404: "404.html", 403: "403.html"}.get(status, "refused.html")
-        return render(request, template, {"message": exception.message}, status=status)
+        return render(request, template, {"message": translated(exception.message)}, status=status)
 
 
 def _status(error: RunsError) -> int:

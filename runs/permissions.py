@@ -7,8 +7,13 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from runs.errors import NotFound, PermissionDenied
 from runs.models import Membership, PipelineDraft, PublishedPipeline, Role, Run, Schedule, Workspace
+from runs.prepared import Prepared
+from runs.wording import say
 
 User = AbstractBaseUser | AnonymousUser
+
+# Asked by nearly every request.
+_memberships = Prepared(lambda workspace, user: Membership.objects.filter(workspace=workspace, user=user))
 
 _RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
 
@@ -19,7 +24,7 @@ def role_of(user: User, workspace: Workspace) -> Role | None:
         return None
     if getattr(user, "is_superuser", False):
         return Role.OWNER
-    membership = Membership.objects.filter(workspace=workspace, user_id=user.pk).first()
+    membership = _memberships.first(workspace.pk, user.pk)
     return Role(membership.role) if membership else None
 
 
@@ -36,14 +41,16 @@ def can_own(user: User, workspace: Workspace) -> bool:
 def check_can_contribute(user: User, workspace: Workspace) -> None:
     """Raise PermissionDenied unless `user` may submit, change and cancel runs of `workspace`."""
     if not can_contribute(user, workspace):
-        raise PermissionDenied(f"This needs the role contributor in the workspace {workspace.name}.")
+        raise PermissionDenied(
+            say("This needs the role contributor in the workspace {workspace}.", workspace=workspace.name)
+        )
 
 
 def get_workspace(user: User, name: str) -> Workspace:
     """Return the workspace `name` if `user` may see it, else raise NotFound."""
     workspace = Workspace.objects.visible_to(user).filter(name=name).first()
     if workspace is None:
-        raise NotFound(f"There is no workspace {name!r}, or it is not yours to see.", field="workspace")
+        raise NotFound(say("There is no workspace {name!r}, or it is not yours to see.", name=name), field="workspace")
     return workspace
 
 
@@ -51,7 +58,7 @@ def default_workspace(user: User) -> Workspace:
     """Return the workspace to show where none is named: the first that `user` joined. Raises NotFound."""
     workspace = Workspace.objects.visible_to(user).order_by("id").first()
     if workspace is None:
-        raise NotFound("You are not a member of any workspace yet: ask an owner to add you.", field="workspace")
+        raise NotFound(say("You are not a member of any workspace yet: ask an owner to add you."), field="workspace")
     return workspace
 
 
@@ -65,7 +72,7 @@ def get_run(user: User, run_id: str) -> Run:
         .first()
     )
     if run is None:
-        raise NotFound(f"There is no run {run_id!r}, or it is not yours to see.", field="run_id")
+        raise NotFound(say("There is no run {run_id!r}, or it is not yours to see.", run_id=run_id), field="run_id")
     return run
 
 
@@ -78,7 +85,10 @@ def get_published_pipeline(user: User, pipeline_id: str) -> PublishedPipeline:
         .first()
     )
     if found is None:
-        raise NotFound(f"There is no published pipeline {pipeline_id!r}, or it is not yours to see.", field="pipeline")
+        raise NotFound(
+            say("There is no published pipeline {pipeline_id!r}, or it is not yours to see.", pipeline_id=pipeline_id),
+            field="pipeline",
+        )
     return found
 
 
@@ -91,7 +101,9 @@ def get_pipeline_draft(user: User, workspace: Workspace, draft_id: str) -> Pipel
         .first()
     )
     if draft is None:
-        raise NotFound(f"There is no draft {draft_id!r}, or it is not yours to see.", field="draft_id")
+        raise NotFound(
+            say("There is no draft {draft_id!r}, or it is not yours to see.", draft_id=draft_id), field="draft_id"
+        )
     return draft
 
 
@@ -104,7 +116,10 @@ def get_schedule(user: User, schedule_id: str) -> Schedule:
         .first()
     )
     if found is None:
-        raise NotFound(f"There is no schedule {schedule_id!r}, or it is not yours to see.", field="schedule")
+        raise NotFound(
+            say("There is no schedule {schedule_id!r}, or it is not yours to see.", schedule_id=schedule_id),
+            field="schedule",
+        )
     return found
 
 

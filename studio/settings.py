@@ -57,6 +57,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = ["runs.accounts.Accounts"]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 
@@ -79,8 +80,8 @@ MIDDLEWARE = [
     "runs.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "runs.middleware.CompressPages",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -88,11 +89,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "runs.middleware.time_zone",
+    "runs.middleware.language_and_zone",
     "runs.middleware.RefusalMiddleware",
 ]
 # Tags that every template may use without {% load %}, so that one source serves Django 5.2 and 6.
-_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static"]
+_TEMPLATE_BUILTINS = ["django.templatetags.i18n", "django.templatetags.static", "django.templatetags.tz"]
 _TEMPLATE_BUILTINS += ["runs.templatetags.studio", "runs.templatetags.run_cells"]
 if django.VERSION < (6, 0):
     INSTALLED_APPS.append("template_partials")
@@ -141,6 +142,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;"
         " PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;",
     }
+else:
+    # Planners of the last century's disks rather read a table whole than follow an index; no query of a page
+    # is worth compiling. In front of PgBouncer let it ignore the parameter `options`.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c random_page_cost=1.1 -c jit=off")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue ------------------------------------------------------------------------------
@@ -201,6 +206,11 @@ STUDIO_TARGETS = env.words("STUDIO_TARGETS")
 STUDIO_GRACE_SECONDS = env.number("STUDIO_GRACE_SECONDS", default=5)
 # A supervisor renews its lease every third of this; one that is silent for longer is NotResponding.
 STUDIO_LEASE_SECONDS = env.number("STUDIO_LEASE_SECONDS", default=15, minimum=0.3)
+if not DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Whoever is frozen or cut off inside a transaction would keep its locks for as long, and with them everybody
+    # who is to notice that it is silent. A busy machine alone makes nobody silent for five seconds.
+    _seconds = max(STUDIO_LEASE_SECONDS, 5)
+    DATABASES["default"]["OPTIONS"]["options"] += f" -c idle_in_transaction_session_timeout={1000 * _seconds:.0f}"
 # How long a silent attempt may come back before it is settled: it counts from the lease's end.
 STUDIO_LOST_SECONDS = env.number("STUDIO_LOST_SECONDS", default=30)
 # How long an interactive run whose client once sent heartbeats may be silent, and until when it may come back.
@@ -246,8 +256,14 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 # --- Words and times --------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+# Each by its own name: who looks for a language can read that one.
+LANGUAGES = [("en", "English"), ("it", "Italiano")]
+LOCALE_PATHS = [BASE_DIR / "runs" / "locale"]
 USE_I18N = True
+# The choice of who is not signed in; a user's own is in the database.
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE, LANGUAGE_COOKIE_SECURE = "Lax", STUDIO_SECURE
+# The zone of who neither chose one nor has a browser that tells its own.
 TIME_ZONE = env.text("STUDIO_TIME_ZONE", "UTC")
 USE_TZ = True
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from uv import find_uv_bin
 
+from runs.execution import cgroup
 from runs.models import ComputeTarget, Experiment, Role, Workspace
 from tests import factories
 
@@ -27,25 +30,54 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of the other database, and those of a browser where there is none.
+    """Leave out the tests of the other database, and those whose parts this machine does not have.
 
     Left out is not skipped: it is no part of this run, and the closing line counts it. In
-    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing browser is an error.
+    CI (STUDIO_TESTS_LEAVE_NOTHING_OUT) a missing part is an error, but for a control group,
+    which nobody can install.
     """
     unfit = {"sqlite" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "postgres"}
     if os.geteuid() != 0:
         unfit.add("root")
-    if not shutil.which("chromium"):
-        if os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
-            raise pytest.UsageError("The browser tests need chromium on the path.")
-        unfit.add("browser")
-    if not shutil.which("nginx") and not os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
-        unfit.add("nginx")
+    parts = {
+        "browser": shutil.which("chromium"),
+        "nginx": shutil.which("nginx"),
+        "pythons": _has_python("3.9") and _has_python("3.13"),
+        "namespaces": _may_make_namespaces(),
+    }
+    missing = {marker for marker, found in parts.items() if not found}
+    if missing and os.environ.get("STUDIO_TESTS_LEAVE_NOTHING_OUT"):
+        raise pytest.UsageError(f"Nothing may be left out, but there are no parts for {', '.join(sorted(missing))}.")
+    unfit |= missing
+    if not _has_cgroup():
+        unfit.add("cgroup")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unfit)]
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     # The journeys take longest, so they begin first, each file of them in a process of its own.
     items[:] = sorted((item for item in items if item not in gone), key=lambda item: not _is_journey(item))
+
+
+def _has_cgroup() -> bool:
+    try:
+        cgroup.Group().remove()
+    except OSError:
+        return False
+    return True
+
+
+def _has_python(version: str) -> bool:
+    # By running it: a version manager's shim is on the path whether its version is chosen or not.
+    find = [find_uv_bin(), "python", "find", "--no-python-downloads", f"python{version}"]
+    return subprocess.run(find, capture_output=True, check=False).returncode == 0
+
+
+def _may_make_namespaces() -> bool:
+    # By making one: root alone may, and in many containers not even root.
+    name = f"studio-try-{os.getpid()}"
+    if not shutil.which("ip") or subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        return False
+    return subprocess.run(["ip", "netns", "delete", name], capture_output=True).returncode == 0
 
 
 def _is_journey(item: pytest.Item) -> bool:

@@ -53,6 +53,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--experiment", default="wine")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--regenerate-outputs", action="store_true", help="reuse no earlier result")
     arguments = parser.parse_args()
     pipeline = Pipeline(
         Workspace.from_config(),
@@ -60,5 +61,9 @@ if __name__ == "__main__":
         name="wine",
         description="Trains three classifiers of wines side by side, compares them, and draws a report.",
     )
-    run = pipeline.submit(arguments.experiment, pipeline_parameters={"seed": arguments.seed})
+    run = pipeline.submit(
+        arguments.experiment,
+        pipeline_parameters={"seed": arguments.seed},
+        regenerate_outputs=arguments.regenerate_outputs,
+    )
     run.wait_for_completion(show_output=True)

@@ -29,11 +29,11 @@ def log_batch(
     """
     with transaction.atomic():
         if params:
-            recording.add_params(run=run, params=params)
+            recording.store_params(run=run, params=params)
         if points:
-            recording.log_metrics(run=run, points=points, at=at, is_by_step=True)
+            recording.store_points(run=run, points=points, at=at, is_by_step=True)
         if tags:
-            tagging.set_tags(run=run, tags=tags)
+            tagging.store_tags(run=run, tags=tags)
         if display_name is not None or description is not None:
             if display_name is not None:
                 display_name = display_name[: limits.DISPLAY_NAME_LENGTH]

@@ -11,6 +11,7 @@ from runs.errors import InvalidInput
 from runs.models import Run
 from runs.models.run import RunQuerySet
 from runs.status import ACTIVE, TERMINAL
+from runs.wording import say
 
 _PER_UPDATE = 1_000
 
@@ -56,7 +57,10 @@ def _few(runs: RunQuerySet, limit: int) -> list[int]:
     pks = list(runs.order_by().values_list("pk", flat=True)[: limit + 1])
     if len(pks) > limit:
         raise InvalidInput(
-            f"These are more than {limit:,} runs, which is as many as can be changed at once: narrow the search.",
+            say(
+                "These are more than {limit:,} runs, which is as many as can be changed at once: narrow the search.",
+                limit=limit,
+            ),
             field="run",
         )
     return pks

@@ -12,6 +12,7 @@ from runs.errors import Conflict, InvalidInput
 from runs.models import Run, RunType
 from runs.pipelines import schedule
 from runs.status import TERMINAL, RunStatus
+from runs.wording import say
 
 # So many parents are asked for their children in one query: databases limit its length.
 _PARENTS_PER_QUERY = 500
@@ -24,7 +25,9 @@ class AlreadyEnded(Conflict):
     code = "already_ended"
 
     def __init__(self, run: Run) -> None:
-        super().__init__(f"{run.run_id} has already ended: it is {run.status}.", field="status")
+        super().__init__(
+            say("{run_id} has already ended: it is {status}.", run_id=run.run_id, status=run.status), field="status"
+        )
 
 
 def request_cancel(
@@ -45,7 +48,12 @@ def request_cancel(
     """
     if grace_seconds is not None and not 0 <= grace_seconds <= _LONGEST_GRACE_SECONDS:
         raise InvalidInput(
-            f"grace_seconds is {grace_seconds}; expected 0 to {_LONGEST_GRACE_SECONDS}.", field="grace_seconds"
+            say(
+                "grace_seconds is {grace_seconds}; expected 0 to {most}.",
+                grace_seconds=grace_seconds,
+                most=_LONGEST_GRACE_SECONDS,
+            ),
+            field="grace_seconds",
         )
     reason = reason or (f"Canceled by {by.get_username()}." if by else "Canceled.")
     if run.run_type == RunType.INTERACTIVE and run.parent_id is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from runs import limits
 from runs.errors import InvalidInput
+from runs.wording import say
 
 # PostgreSQL stores no NUL, and half of a surrogate pair is no text at all.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -15,11 +16,23 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def text(value: str, *, field: str, limit: int) -> str:
     """Return `value` if it is storable and of at most `limit` characters, else raise InvalidInput."""
     if not isinstance(value, str):
-        raise InvalidInput(f"{field} is {type(value).__name__}; expected text.", field=field)
+        raise InvalidInput(
+            say("{field} is {name}; expected text.", field=field, name=type(value).__name__), field=field
+        )
     if len(value) > limit:
-        raise InvalidInput(f"{field} has {len(value):,} characters; at most {limit:,} are allowed.", field=field)
+        raise InvalidInput(
+            say(
+                "{field} has {value:,} characters; at most {limit:,} are allowed.",
+                field=field,
+                value=len(value),
+                limit=limit,
+            ),
+            field=field,
+        )
     if _UNSTORABLE.search(value):
-        raise InvalidInput(f"{field} holds a character that is no text (NUL or half a surrogate pair).", field=field)
+        raise InvalidInput(
+            say("{field} holds a character that is no text (NUL or half a surrogate pair).", field=field), field=field
+        )
     return value
 
 
@@ -33,7 +46,7 @@ def as_text(value: Any, *, field: str, limit: int) -> str:
 def key(name: str, *, field: str, limit: int) -> str:
     """Return `name` if it can be the key of a tag, property, param or metric, else raise InvalidInput."""
     if not isinstance(name, str) or not name.strip():
-        raise InvalidInput(f"{field} has an empty name.", field=field)
+        raise InvalidInput(say("{field} has an empty name.", field=field), field=field)
     return text(name, field=field, limit=limit)
 
 
@@ -79,7 +92,15 @@ def finite(value: str) -> float | None:
 def count(number: int, *, field: str, limit: int) -> None:
     """Raise InvalidInput if a run would have more than `limit` of `field`."""
     if number > limit:
-        raise InvalidInput(f"This would make {number:,} {field}; at most {limit:,} are allowed.", field=field)
+        raise InvalidInput(
+            say(
+                "This would make {number:,} {field}; at most {limit:,} are allowed.",
+                number=number,
+                field=field,
+                limit=limit,
+            ),
+            field=field,
+        )
 
 
 def _few(values: Mapping[str, Any], *, field: str, limit: int) -> Mapping[str, Any]:

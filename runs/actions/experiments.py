@@ -13,6 +13,7 @@ from runs.errors import Conflict, InvalidInput
 from runs.models import Experiment, Run, StatusCount, Workspace
 from runs.search import index
 from runs.status import RunStatus
+from runs.wording import say
 
 
 class ExperimentExists(Conflict):
@@ -21,7 +22,7 @@ class ExperimentExists(Conflict):
     code = "experiment_exists"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is an experiment {name!r} already.", field="experiment")
+        super().__init__(say("There is an experiment {name!r} already.", name=name), field="experiment")
 
 
 def check_name(name: str) -> str:
@@ -29,8 +30,11 @@ def check_name(name: str) -> str:
     checks.text(name, field="experiment", limit=limits.EXPERIMENT_NAME_LENGTH)
     if not name or name != name.strip() or not name.isprintable() or name in (".", ".."):
         raise InvalidInput(
-            f"{name[:100]!r} is no name for an experiment: expected text without control characters"
-            " and without spaces at its ends, such as `explore-runs`.",
+            say(
+                "{name!r} is no name for an experiment: expected text without control characters and "
+                "without spaces at its ends, such as `explore-runs`.",
+                name=name[:100],
+            ),
             field="experiment",
         )
     return name

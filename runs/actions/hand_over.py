@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from runs.actions import checks, tokens
 from runs.errors import InvalidInput, RunsError
 from runs.models import ApiToken, LoginCode
+from runs.wording import say
 
 # What the client makes: 32 random bytes or more, and their SHA-256, both in base64 for addresses.
 CHALLENGE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
@@ -34,7 +35,7 @@ class BadLoginCode(RunsError):
 def create_code(*, user: User, name: str, challenge: str, at: datetime) -> str:
     """Make the code for a token of `user` that is to be called `name`; return its secret."""
     if not CHALLENGE.fullmatch(challenge):
-        raise InvalidInput("Expected the SHA-256 of the verifier, in base64 for addresses.", field="challenge")
+        raise InvalidInput(say("Expected the SHA-256 of the verifier, in base64 for addresses."), field="challenge")
     LoginCode.objects.filter(expires_at__lte=at).delete()
     secret = secrets.token_urlsafe(32)
     LoginCode.objects.create(

@@ -10,18 +10,31 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import F
 
 from runs import lifecycle, limits
 from runs.actions import checks
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
 from runs.models import ComputeTarget, Experiment, KeyKind, Param, Property, Run, Tag
+from runs.prepared import Prepared, PreparedUpdate
 from runs.search import index, keys
 from runs.status import RunStatus
+from runs.wording import say
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+_latest_number = Prepared(
+    lambda experiment: (
+        Experiment.objects.select_for_update().filter(pk=experiment).values_list("latest_run_number", flat=True)
+    )
+)
+_note_latest = PreparedUpdate(
+    lambda experiment, number, run, at: (
+        Experiment.objects.filter(pk=experiment),
+        {"latest_run_number": number, "latest_run": run, "latest_submitted_at": at, "archived_at": None},
+    )
+)
 
 
 class RunIdTaken(Conflict):
@@ -65,16 +78,23 @@ def insert(
     by: User,
     at: datetime,
     actor: str,
+    is_history: bool = False,
 ) -> None:
-    """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction."""
+    """Insert `runs` with their numbers, first events, counts and what hangs on them. Inside a transaction.
+
+    `is_history` is for what happened elsewhere, before: such runs say when they were made,
+    and they may have ended, or got children before they were canceled.
+    """
     if not runs:
         return
     if parent is not None:
         # Held, so that a cancel of the parent either sees these children or stops them here.
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
-        _check_parent(parent, experiment)
+        _check_parent(parent, experiment, count=len(runs), may_be_canceled=is_history)
     # The row of the experiment hands out the numbers; SQLite has one writer at a time anyway.
-    number = Experiment.objects.select_for_update().values_list("latest_run_number", flat=True).get(pk=experiment.pk)
+    number = _latest_number.first(experiment.pk)
+    if number is None:
+        raise Experiment.DoesNotExist
     for run in runs:
         number += 1
         run.number = number
@@ -83,9 +103,11 @@ def insert(
         run.submitted_by = by
         run.parent = parent
         run.root = (parent.root or parent) if parent else None
-        run.created_at = run.status_at = at
+        if not is_history:
+            run.created_at = run.status_at = at
     Run.objects.bulk_create(runs)
-    lifecycle.record_new(runs, by=by, actor=actor)
+    record = lifecycle.record_history if is_history else lifecycle.record_new
+    record(runs, by=by, actor=actor)
     pairs = list(zip(runs, hung_on, strict=True))
     Tag.objects.bulk_create(Tag(run=run, key=key, value=value) for run, on in pairs for key, value in on.tags.items())
     Property.objects.bulk_create(
@@ -109,27 +131,28 @@ def insert(
         # What their documents show besides: nobody has logged to them yet.
         run.shown_metrics = []
     latest = runs[-1]
-    Experiment.objects.filter(pk=experiment.pk).update(
-        latest_run_number=F("latest_run_number") + len(runs),
-        latest_run=latest,
-        latest_submitted_at=at,
-        archived_at=None,
-    )
+    _note_latest(experiment.pk, number, latest.pk, at)
     experiment.latest_run_number, experiment.latest_run = number, latest
     experiment.latest_submitted_at, experiment.archived_at = at, None
 
 
-def _check_parent(parent: Run, experiment: Experiment) -> None:
+def _check_parent(parent: Run, experiment: Experiment, *, count: int, may_be_canceled: bool) -> None:
     if parent.workspace_id != experiment.workspace_id:
-        raise InvalidInput("The parent run is in another workspace.", field="parent_run_id")
-    if parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
+        raise InvalidInput(say("The parent run is in another workspace."), field="parent_run_id")
+    if not may_be_canceled and parent.status in (RunStatus.CANCEL_REQUESTED, RunStatus.CANCELED):
         raise ParentIsCanceled(field="parent_run_id")
     depth, above = 1, parent.parent_id
     while above is not None:
         depth += 1
         above = Run.objects.values_list("parent_id", flat=True).get(pk=above)
     if depth >= limits.TREE_DEPTH:
-        raise InvalidInput(f"Runs nest at most {limits.TREE_DEPTH} deep.", field="parent_run_id")
+        raise InvalidInput(say("Runs nest at most {most} deep.", most=limits.TREE_DEPTH), field="parent_run_id")
+    # A script that submits itself without end is stopped here; the index makes it cheap.
+    if Run.objects.filter(root_id=parent.root_id or parent.pk).order_by()[limits.RUNS_PER_TREE - count :].exists():
+        raise InvalidInput(
+            say("A run has at most {most:,} below it.", most=limits.RUNS_PER_TREE),
+            field="parent_run_id",
+        )
 
 
 def enabled_target(name: str) -> ComputeTarget:
@@ -138,9 +161,12 @@ def enabled_target(name: str) -> ComputeTarget:
     target = ComputeTarget.objects.filter(name=name).first()
     if target is None:
         names = ", ".join(ComputeTarget.objects.enabled().order_by("name").values_list("name", flat=True)[:10])
-        raise InvalidInput(f"There is no compute target {name!r}; there is {names or 'none'}.", field="compute_target")
+        raise InvalidInput(
+            say("There is no compute target {name!r}; there is {names}.", name=name, names=names or say("none")),
+            field="compute_target",
+        )
     if not target.is_enabled:
-        raise InvalidInput(f"The compute target {name!r} is disabled.", field="compute_target")
+        raise InvalidInput(say("The compute target {name!r} is disabled.", name=name), field="compute_target")
     return target
 
 
@@ -148,8 +174,12 @@ def check_run_id(run_id: str) -> str:
     """Return `run_id` if it may be one. Raises InvalidInput."""
     if not _RUN_ID.fullmatch(run_id) or ".." in run_id:
         raise InvalidInput(
-            f"{run_id[:100]!r} is no run id: expected up to {limits.RUN_ID_LENGTH} letters, digits, `_`, `.` and `-`,"
-            " beginning with a letter or digit.",
+            say(
+                "{run_id!r} is no run id: expected up to {most} letters, digits, `_`, `.` "
+                "and `-`, beginning with a letter or digit.",
+                run_id=run_id[:100],
+                most=limits.RUN_ID_LENGTH,
+            ),
             field="run_id",
         )
     return run_id
@@ -171,7 +201,9 @@ def stored_requirements(config: ScriptRunConfig) -> str | list[str] | None:
 def check_idempotency_key(key: str) -> None:
     """Raise InvalidInput for a key that no header can carry."""
     if key and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidInput("Expected an idempotency key of 1 to 128 visible ASCII characters.", field="idempotency_key")
+        raise InvalidInput(
+            say("Expected an idempotency key of 1 to 128 visible ASCII characters."), field="idempotency_key"
+        )
 
 
 def digest(*request: Any) -> str:
@@ -197,6 +229,6 @@ def refuse_taken(run_ids: list[str]) -> None:
     """Raise RunIdTaken if one of these ids is taken, or stands here twice."""
     taken = Run.objects.filter(run_id__in=run_ids).values_list("run_id", flat=True).first()
     if taken is not None:
-        raise RunIdTaken(f"There is a run {taken!r} already.", field="run_id")
+        raise RunIdTaken(say("There is a run {taken!r} already.", taken=taken), field="run_id")
     if len(set(run_ids)) < len(run_ids):
-        raise RunIdTaken("Two of the runs have the same id.", field="run_id")
+        raise RunIdTaken(say("Two of the runs have the same id."), field="run_id")

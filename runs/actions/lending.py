@@ -9,6 +9,7 @@ from runs import dispatch
 from runs.errors import InvalidInput
 from runs.models import Attempt, Run
 from runs.status import TERMINAL
+from runs.wording import say
 
 # A script that died while it waited holds its slot again after so long.
 LONGEST_SECONDS = 300.0
@@ -23,10 +24,17 @@ def lend_slot(*, run: Run, waits_for: Run, seconds: float, at: datetime) -> date
     """
     if not 0 < seconds <= LONGEST_SECONDS:
         raise InvalidInput(
-            f"seconds is {seconds}; expected more than 0 and at most {LONGEST_SECONDS:g}.", field="seconds"
+            say(
+                "seconds is {seconds}; expected more than 0 and at most {most:g}.",
+                seconds=seconds,
+                most=LONGEST_SECONDS,
+            ),
+            field="seconds",
         )
     if not Run.objects.below(run).filter(pk=waits_for.pk).exists():
-        raise InvalidInput(f"{waits_for.run_id} is not below {run.run_id}.", field="waits_for")
+        raise InvalidInput(
+            say("{run_id} is not below {other}.", run_id=waits_for.run_id, other=run.run_id), field="waits_for"
+        )
     until = at + timedelta(seconds=seconds)
     with transaction.atomic():
         attempt = _live_attempt(run)

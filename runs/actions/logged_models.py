@@ -1,5 +1,6 @@
 """Logged models: described when their training logs them, ready once their files are there."""
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from django.db import transaction
 from runs import limits
 from runs.actions import checks
 from runs.actions.recording import Point
-from runs.errors import NotFound
+from runs.errors import InvalidInput, NotFound
 from runs.models import Experiment, LoggedModel, LoggedModelMetric, LoggedModelUse, Run
 from runs.models.logged_model import LoggedModelStatus
+from runs.wording import say
 
 _NAME_LENGTH = 500
+_MODEL_ID = re.compile(r"m-[0-9a-f]{1,62}")
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,16 @@ def create(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
     at: datetime,
+    model_id: str = "",
 ) -> LoggedModel:
-    """Make a model whose files are still to come; `run` keeps them."""
+    """Make a model whose files are still to come; `run` keeps them. `model_id` is that of one which was elsewhere."""
+    if model_id and not _MODEL_ID.fullmatch(model_id):
+        raise InvalidInput(
+            say("{model_id!r} is no id of a model: expected `m-` and hex digits.", model_id=model_id[:100]),
+            field="model_id",
+        )
     return LoggedModel.objects.create(
-        model_id=f"m-{uuid.uuid4().hex}",
+        model_id=model_id or f"m-{uuid.uuid4().hex}",
         experiment=experiment,
         run=run,
         name=checks.text(name, field="name", limit=_NAME_LENGTH),
@@ -145,7 +154,7 @@ def _find(run: Run, model_ids: Iterable[str]) -> dict[str, LoggedModel]:
     rows = LoggedModel.objects.present().filter(model_id__in=wanted, experiment__workspace_id=run.workspace_id)
     found = {model.model_id: model for model in rows}
     if absent := wanted - set(found):
-        raise NotFound(f"Logged model with ID '{min(absent)[:100]}' not found.", field="model_id")
+        raise NotFound(say("Logged model with ID '{absent}' not found.", absent=min(absent)[:100]), field="model_id")
     return found
 
 

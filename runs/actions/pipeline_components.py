@@ -1,7 +1,8 @@
 """The palette of the Designer: steps that are there to be put on a canvas, each by a key that finds it again."""
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.utils.translation import gettext as _
 from runs.actions import examples, snapshots
 from runs.errors import NotFound
 from runs.models import PublishedPipeline, Run, Snapshot, Workspace
-from runs.pipelines import drawing
+from runs.pipelines import drawing, editing, references
+from runs.wording import say
 
 _RUNS_LOOKED_AT = 300
 _SCRIPTS = 40
@@ -27,6 +29,15 @@ class Component:
     hint: str
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A step that was taken from the palette: its name, its document, and the parameters that it reads."""
+
+    name: str
+    step: dict[str, Any]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
 def list_components(workspace: Workspace) -> list[Component]:
     """Return what may be put on a canvas in `workspace`, group by group."""
     return [
@@ -36,18 +47,16 @@ def list_components(workspace: Workspace) -> list[Component]:
             Component(f"example:{each.name}", _("Examples"), each.title, each.script)
             for each in examples.list_examples()
         ),
+        *_example_steps(),
         *_published(workspace),
     ]
 
 
-def get_step(workspace: Workspace, key: str, *, at: datetime) -> tuple[str, dict[str, Any]]:
-    """Return a name and the document of the step that `key` means; an example's files become a snapshot.
-
-    Raises NotFound.
-    """
+def take(workspace: Workspace, key: str, *, at: datetime) -> Taken:
+    """Return the step that `key` means; an example's files become a snapshot. Raises NotFound."""
     kind, _colon, rest = key.partition(":")
     if kind == "empty":
-        return "step", {"command": ["python", "-c", "print('Hello')"]}
+        return Taken("step", {"command": ["python", "-c", "print('Hello')"]})
     if kind == "example":
         example = examples.get_example(rest)
         snapshot = snapshots.store_files(workspace=workspace, files=examples.open_files(example), at=at)
@@ -56,19 +65,49 @@ def get_step(workspace: Workspace, key: str, *, at: datetime) -> tuple[str, dict
             step["arguments"] = list(example.arguments)
         if example.requirements:
             step["requirements"] = example.requirements
-        return example.name, step
+        return Taken(example.name, step)
+    if kind == "example-step":
+        folder, _colon, name = rest.partition(":")
+        pipeline_example = examples.get_pipeline(folder)
+        if name in drawing.steps_of(pipeline_example.document):
+            return _of_pipeline(example_document(workspace, folder, at=at, only=name), name)
     if kind == "script":
         digest, _colon, script = rest.partition(":")
         found = Snapshot.objects.filter(workspace=workspace, digest=digest).first()
         if found is not None and script:
             latest = Run.objects.filter(workspace=workspace, snapshot=found, script=script).order_by("-id").first()
-            return _stem(script), {"script": script, "snapshot": digest} | (_as_before(latest) if latest else {})
+            step = {"script": script, "snapshot": digest} | (_as_before(latest) if latest else {})
+            return Taken(_stem(script), step)
     if kind == "published":
         pipeline_id, _colon, name = rest.partition(":")
         pipeline = PublishedPipeline.objects.filter(workspace=workspace, pipeline_id=pipeline_id).first()
         if pipeline is not None and name in drawing.steps_of(pipeline.definition):
-            return name, _unwired(drawing.steps_of(pipeline.definition)[name])
-    raise NotFound("There is no such step in the palette any more.", field="component")
+            return _of_pipeline(pipeline.definition, name)
+    raise NotFound(say("There is no such step in the palette any more."), field="component")
+
+
+def put(document: dict[str, Any], taken: Taken) -> None:
+    """Add a step to a draft's document, with the parameters that are not declared there yet."""
+    document["steps"][editing.free_name(taken.name, document["steps"])] = taken.step
+    declared = document.get("parameters")
+    if taken.parameters and (declared is None or isinstance(declared, Mapping)):
+        document["parameters"] = {**taken.parameters, **(declared or {})}
+
+
+def example_document(workspace: Workspace, name: str, *, at: datetime, only: str = "") -> dict[str, Any]:
+    """Return an example pipeline, its folders stored as snapshots; of `only` one step if that is named.
+
+    Raises NotFound.
+    """
+    example = examples.get_pipeline(name)
+    steps = {}
+    for step_name, step in example.document["steps"].items():
+        if only in ("", step_name):
+            files = examples.open_files(example, step["source"])
+            snapshot = snapshots.store_files(workspace=workspace, files=files, at=at)
+            kept = {field: value for field, value in step.items() if field != "source"}
+            steps[step_name] = {"snapshot": snapshot.digest, **kept}
+    return {**example.document, "steps": steps}
 
 
 def _scripts(workspace: Workspace) -> Iterator[Component]:
@@ -85,6 +124,13 @@ def _scripts(workspace: Workspace) -> Iterator[Component]:
             continue
         seen.add((script, experiment))
         yield Component(f"script:{digest}:{script}", _("Scripts of this workspace"), script, experiment)
+
+
+def _example_steps() -> Iterator[Component]:
+    for pipeline in examples.list_pipelines():
+        for name, step in pipeline.document["steps"].items():
+            title = f"{pipeline.document['name']} / {name}"
+            yield Component(f"example-step:{pipeline.name}:{name}", _("Examples"), title, step["script"])
 
 
 def _published(workspace: Workspace) -> Iterator[Component]:
@@ -106,12 +152,14 @@ def _as_before(run: Run) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def _unwired(step: Mapping[str, Any]) -> dict[str, Any]:
+def _of_pipeline(document: Mapping[str, Any], name: str) -> Taken:
     """Return a step without its ties to steps that are not there; its inputs stay declared."""
-    free = {name: value for name, value in step.items() if name not in ("depends_on", "for_each")}
+    step = {key: value for key, value in drawing.steps_of(document)[name].items() if key != "depends_on"}
     if step.get("inputs"):
-        free["inputs"] = dict.fromkeys(step["inputs"], "")
-    return free
+        step["inputs"] = dict.fromkeys(step["inputs"], "")
+    read = {each.name for each in references.find(json.dumps(step)) if each.room == "parameters"}
+    declared = document.get("parameters") or {}
+    return Taken(name, step, {key: value for key, value in declared.items() if key in read})
 
 
 def _stem(script: str) -> str:

@@ -1,6 +1,5 @@
 """Drafts of pipelines: made, saved without losing anybody's work, examined, run. A draft may be wrong until it runs."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -11,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from runs import limits
-from runs.actions import pipeline_submission, snapshots
+from runs.actions import pipeline_submission, publishing, snapshots
 from runs.errors import Conflict, InvalidInput
 from runs.models import (
     ComputeTarget,
@@ -26,6 +25,7 @@ from runs.models import (
 from runs.pipelines import definition as definitions
 from runs.pipelines import drawing, values, yaml_text
 from runs.pipelines.definition import BadPipeline, Definition, Problem
+from runs.wording import say
 
 Document = dict[str, Any]
 
@@ -66,7 +66,7 @@ def clone_run(*, run: Run, by: User, at: datetime) -> PipelineDraft:
         workspace=run.workspace,
         by=by,
         at=at,
-        document=held.definition,
+        document=publishing.document_of(held),
         positions=drawn.positions if drawn else {},
     )
 
@@ -111,13 +111,8 @@ def run(
     idempotency_key: str = "",
     **options: Any,
 ) -> Run:
-    """Submit the draft as it stands; `options` are those of pipeline_submission. Raises BadPipeline.
-
-    A `default_compute_target` among them goes before the draft's own.
-    """
+    """Submit the draft as it stands; `options` are those of pipeline_submission. Raises BadPipeline."""
     definition = definitions.from_document(draft.document)
-    if options.get("default_compute_target"):
-        definition = dataclasses.replace(definition, default_compute_target="")
     with transaction.atomic():
         submitted = pipeline_submission.submit(
             experiment=experiment,
@@ -168,39 +163,46 @@ def _missing(definition: Definition, workspace: Workspace) -> Iterator[Problem]:
     held = {row.digest: row for row in Snapshot.objects.filter(workspace=workspace, digest__in=wanted)}
     members: dict[str, set[str]] = {}
     if definition.default_compute_target and definition.default_compute_target not in targets:
-        message = f"There is no enabled compute target {definition.default_compute_target!r}."
+        message = say("There is no enabled compute target {name!r}.", name=definition.default_compute_target)
         yield Problem("", None, "default_compute_target", message)
     for step in definition.steps:
         if step.compute_target and step.compute_target not in targets:
-            message = f"There is no enabled compute target {step.compute_target!r}."
+            message = say("There is no enabled compute target {name!r}.", name=step.compute_target)
             yield Problem(step.name, None, "compute_target", message)
         if step.source:
-            yield Problem(step.name, None, "source", f"The folder {step.source!r} was not uploaded.")
+            yield Problem(step.name, None, "source", say("The folder {source!r} was not uploaded.", source=step.source))
         if step.snapshot and step.snapshot not in held:
-            yield Problem(step.name, None, "snapshot", f"There is no snapshot {step.snapshot!r} in this workspace.")
+            yield Problem(
+                step.name,
+                None,
+                "snapshot",
+                say("There is no snapshot {snapshot!r} in this workspace.", snapshot=step.snapshot),
+            )
         elif step.snapshot and step.script:
             if step.snapshot not in members:
                 members[step.snapshot] = snapshots.paths(held[step.snapshot])
             if step.script not in members[step.snapshot]:
-                yield Problem(step.name, None, "script", f"The snapshot has no file {step.script!r}.")
+                yield Problem(
+                    step.name, None, "script", say("The snapshot has no file {script!r}.", script=step.script)
+                )
 
 
 def _checked(document: Any) -> Document:
     """Return the document if a canvas can show it: a mapping, its steps a mapping of mappings."""
     if not isinstance(document, Mapping):
-        raise InvalidInput("Expected a mapping with `name` and `steps`.", field="document")
+        raise InvalidInput(say("Expected a mapping with `name` and `steps`."), field="document")
     steps = document.get("steps") or {}
     if not isinstance(steps, Mapping) or not all(
         isinstance(step, Mapping) and values.is_text(name) for name, step in steps.items()
     ):
-        raise InvalidInput("Expected `steps` to be a mapping of names to steps.", field="steps")
+        raise InvalidInput(say("Expected `steps` to be a mapping of names to steps."), field="steps")
     if len(steps) > limits.PIPELINE_STEPS:
-        raise InvalidInput(f"At most {limits.PIPELINE_STEPS:,} steps are allowed.", field="steps")
+        raise InvalidInput(say("At most {most:,} steps are allowed.", most=limits.PIPELINE_STEPS), field="steps")
     text = json.dumps(document)
     if len(text) > limits.PIPELINE_LENGTH:
-        raise InvalidInput(f"It is longer than {limits.PIPELINE_LENGTH:,} characters.", field="document")
+        raise InvalidInput(say("It is longer than {most:,} characters.", most=limits.PIPELINE_LENGTH), field="document")
     if "\\u0000" in text:
-        raise InvalidInput("A text holds a NUL, which no database keeps.", field="document")
+        raise InvalidInput(say("A text holds a NUL, which no database keeps."), field="document")
     return {**document, "steps": {name: dict(step) for name, step in steps.items()}}
 
 
@@ -215,5 +217,5 @@ def _told(document: Mapping[str, Any]) -> dict[str, str]:
 
 def _kept(positions: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, list[float]]:
     if not isinstance(positions, Mapping):
-        raise InvalidInput("Expected a mapping of steps to [x, y].", field="positions")
+        raise InvalidInput(say("Expected a mapping of steps to [x, y]."), field="positions")
     return {name: list(each) for name, each in drawing.kept(positions).items() if name in document["steps"]}

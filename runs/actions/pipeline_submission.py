@@ -28,6 +28,7 @@ from runs.pipelines import expansion, graph, schedule, values
 from runs.pipelines.definition import BadPipeline, Definition, Problem
 from runs.pipelines.expansion import Planned
 from runs.status import RunStatus
+from runs.wording import say
 
 _LOCAL = "local"
 
@@ -143,7 +144,7 @@ def resubmit(*, run: Run, by: User, at: datetime, idempotency_key: str = "", act
 def check_is_pipeline(run: Run) -> Run:
     """Return `run` if it is a pipeline's. Raises NoPipeline."""
     if not PipelineRun.objects.filter(run=run).exists():
-        raise NoPipeline(f"{run.run_id} is no run of a pipeline.", field="run_id")
+        raise NoPipeline(say("{run_id} is no run of a pipeline.", run_id=run.run_id), field="run_id")
     return run
 
 
@@ -194,7 +195,7 @@ def _step_runs(
 ) -> list[tuple[StepRun, HungOn]]:
     """Return the step runs to insert, with what hangs on them. Raises BadPipeline."""
     found = _Found(experiment)
-    default = definition.default_compute_target or pipeline.default_compute_target or _LOCAL
+    default = pipeline.default_compute_target or definition.default_compute_target or _LOCAL
     fanned_out = {step.name for step in definition.steps if step.for_each}
     made, problems = [], []
     for each in planned:
@@ -226,7 +227,9 @@ class _Found:
         if digest not in self._snapshots:
             snapshot = Snapshot.objects.filter(workspace_id=self._experiment.workspace_id, digest=digest).first()
             if snapshot is None:
-                raise InvalidInput(f"There is no snapshot {digest!r} in this workspace.", field="snapshot")
+                raise InvalidInput(
+                    say("There is no snapshot {digest!r} in this workspace.", digest=digest), field="snapshot"
+                )
             self._snapshots[digest] = (snapshot, snapshots.paths(snapshot))
         return self._snapshots[digest]
 
@@ -236,7 +239,9 @@ def _step_run(
 ) -> tuple[StepRun, HungOn]:
     step = planned.step
     if step.source:
-        raise InvalidInput(f"The folder {step.source!r} was not uploaded: expected a snapshot.", field="source")
+        raise InvalidInput(
+            say("The folder {source!r} was not uploaded: expected a snapshot.", source=step.source), field="source"
+        )
     target = found.target(step.compute_target or default)
     snapshot, members = found.snapshot(step.snapshot) if step.snapshot else (None, None)
     config = ScriptRunConfig(

@@ -14,6 +14,7 @@ from runs.errors import Conflict, NotFound
 from runs.models import ComputeTarget, PipelineRun, PublishedPipeline, Run, Snapshot, Workspace
 from runs.pipelines import definition as definitions
 from runs.pipelines.definition import BadPipeline, Definition, Problem
+from runs.wording import say
 
 # The original's names for what a run of a published pipeline is of.
 PIPELINE_ID, PIPELINE_NAME, PIPELINE_VERSION = (
@@ -68,9 +69,15 @@ def publish_run(*, run: Run, by: User, at: datetime, **described: Any) -> Publis
     """Publish what the pipeline run `run` executed. `described` is as for `publish`. Raises NotFound for other runs."""
     pipeline = PipelineRun.objects.filter(run=run).first()
     if pipeline is None:
-        raise NotFound(f"{run.run_id} is no pipeline run.", field="run_id")
-    definition = definitions.from_document(pipeline.definition)
+        raise NotFound(say("{run_id} is no pipeline run.", run_id=run.run_id), field="run_id")
+    definition = definitions.from_document(document_of(pipeline))
     return publish(workspace=run.workspace, definition=definition, by=by, at=at, published_from=run, **described)
+
+
+def document_of(pipeline: PipelineRun) -> dict[str, Any]:
+    """Return the definition that a run executed, with the compute target that was chosen for it."""
+    chosen = pipeline.default_compute_target
+    return {**pipeline.definition, "default_compute_target": chosen} if chosen else pipeline.definition
 
 
 def set_enabled(*, pipeline: PublishedPipeline, is_enabled: bool) -> PublishedPipeline:
@@ -85,9 +92,12 @@ def newest(*, workspace: Workspace, name: str) -> PublishedPipeline:
     held = PublishedPipeline.objects.select_related("workspace", "published_by").filter(workspace=workspace, name=name)
     found = held.enabled().order_by("-version").first()
     if found is None and held.exists():
-        raise PipelineIsDisabled(f"All versions of the pipeline {name!r} are disabled.", field="name")
+        raise PipelineIsDisabled(say("All versions of the pipeline {name!r} are disabled.", name=name), field="name")
     if found is None:
-        raise NotFound(f"There is no published pipeline {name[:100]!r} in {workspace.name}.", field="name")
+        raise NotFound(
+            say("There is no published pipeline {name!r} in {workspace}.", name=name[:100], workspace=workspace.name),
+            field="name",
+        )
     return found
 
 
@@ -110,7 +120,9 @@ def run(
 ) -> Run:
     """Submit `pipeline` to an experiment, which is made if it is not there. Raises PipelineIsDisabled."""
     if not pipeline.is_enabled:
-        raise PipelineIsDisabled(f"{pipeline} is disabled: enable it, or publish another version.", field="pipeline")
+        raise PipelineIsDisabled(
+            say("{pipeline} is disabled: enable it, or publish another version.", pipeline=pipeline), field="pipeline"
+        )
     experiment = experiments.get_or_create(workspace=pipeline.workspace, name=experiment_name, by=by, at=at)
     return pipeline_submission.submit(
         experiment=experiment,
@@ -143,13 +155,13 @@ def _check_rows(workspace: Workspace, definition: Definition) -> None:
     problems = []
     for step in definition.steps:
         if step.source:
-            told = f"The folder {step.source!r} was not uploaded: expected a snapshot."
+            told = say("The folder {source!r} was not uploaded: expected a snapshot.", source=step.source)
             problems.append(Problem(step.name, None, "source", told))
         if step.snapshot and step.snapshot not in held:
-            told = f"There is no snapshot {step.snapshot!r} in this workspace."
+            told = say("There is no snapshot {snapshot!r} in this workspace.", snapshot=step.snapshot)
             problems.append(Problem(step.name, None, "snapshot", told))
         if step.compute_target and step.compute_target not in targets:
-            told = f"There is no compute target {step.compute_target!r}."
+            told = say("There is no compute target {name!r}.", name=step.compute_target)
             problems.append(Problem(step.name, None, "compute_target", told))
     if problems:
         raise BadPipeline(problems)

@@ -5,9 +5,12 @@ have none: their points are read themselves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
+from operator import attrgetter
 
+from runs import rows as table
 from runs.models import Metric, MetricBucket, MetricPoint
 
 # Series of more points than this have a pyramid.
@@ -20,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 Row = tuple[int, int, float | None, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bucket:
     """A stretch of points in the order of arrival; the fields are those of MetricBucket."""
 
@@ -45,6 +48,8 @@ class Bucket:
 
 
 FIELDS = tuple(Bucket.__slots__)
+_values_of = attrgetter(*FIELDS)
+_COLUMNS = ("metric_id", "level", "number", "is_open", *FIELDS)
 
 
 def microseconds(at: datetime) -> int:
@@ -65,14 +70,33 @@ def root_level(count: int) -> int:
     return level
 
 
-def of_point(row: Row) -> Bucket:
-    """Return the bucket of one point."""
-    step, at, value, text = row
-    if value is None:
-        nothing = (None, None, None)
-        return Bucket(1, step, step, at, at, *nothing, *nothing, *nothing, 1, text[:16], step, at)
-    point = (value, step, at)
-    return Bucket(1, step, step, at, at, *point, *point, *point, 0, "", None, None)
+def of_rows(rows: Sequence[Row]) -> Bucket:
+    """Return the bucket of some points, which stand in the order of arrival. Of equals the earlier one is kept."""
+    steps = [row[0] for row in rows]
+    ats = [row[1] for row in rows]
+    values = [row[2] for row in rows]
+    finite = [value for value in values if value is not None]
+    latest_odd = None
+    if len(finite) < len(rows):
+        latest_odd = next(row for row in reversed(rows) if row[2] is None)
+    wanted = (min(finite), max(finite)) if finite else (None, None)
+
+    def point(place: int | None) -> tuple[float | None, int | None, int | None]:
+        return (None, None, None) if place is None else (values[place], steps[place], ats[place])
+
+    least, greatest = (values.index(value) if finite else None for value in wanted)
+    last = len(rows) - 1
+    while last > 0 and values[last] is None:
+        last -= 1
+    return Bucket(
+        len(rows),
+        *(min(steps), max(steps), min(ats), max(ats)),
+        *point(least),
+        *point(greatest),
+        *point(last if finite else None),
+        len(rows) - len(finite),
+        *((latest_odd[3][:16], latest_odd[0], latest_odd[1]) if latest_odd else ("", None, None)),
+    )
 
 
 def merge(early: Bucket, late: Bucket) -> Bucket:
@@ -109,8 +133,10 @@ def merge_all(buckets: Sequence[Bucket]) -> Bucket:
 
 def levels(rows: Iterable[Row], *, before: int) -> list[dict[int, Bucket]]:
     """Return for each level the parts of its buckets, by number, that `rows` make after `before` other points."""
-    part = _grouped((((before + place) // _BASE, of_point(row)) for place, row in enumerate(rows)))
-    total = before + sum(bucket.count for bucket in part.values())
+    left, part, total = iter(rows), dict[int, Bucket](), before
+    while some := list(islice(left, _BASE - total % _BASE)):
+        part[total // _BASE] = of_rows(some)
+        total += len(some)
     parts = [part]
     for _ in range(root_level(total)):
         part = _grouped((number // _FACTOR, bucket) for number, bucket in part.items())
@@ -118,8 +144,8 @@ def levels(rows: Iterable[Row], *, before: int) -> list[dict[int, Bucket]]:
     return parts
 
 
-def keep(rows: Mapping[int, list[MetricPoint]], series: Sequence[Metric]) -> None:
-    """Count the new points into the pyramids of those of `series` that are long; `rows` has them by series.
+def keep(points: Mapping[int, Sequence[tuple[int, datetime, float | None, str]]], series: Sequence[Metric]) -> None:
+    """Count the new points into the pyramids of those of `series` that are long; `points` has them by series.
 
     Three queries at most, whatever the numbers. Called where the points were stored, in
     the same transaction.
@@ -127,26 +153,29 @@ def keep(rows: Mapping[int, list[MetricPoint]], series: Sequence[Metric]) -> Non
     long = [metric for metric in series if metric.point_count > BEGINS_AFTER]
     if not long:
         return
-    found: dict[int, dict[int, MetricBucket]] = {metric.pk: {} for metric in long}
-    for row in MetricBucket.objects.filter(metric__in=found, is_open=True):
-        found[row.metric_id][row.level] = row
+    found: dict[int, dict[int, tuple[int, Bucket]]] = {metric.pk: {} for metric in long}
+    for pk, level, number, *held in MetricBucket.objects.filter(metric__in=found, is_open=True).values_list(
+        "metric", "level", "number", *FIELDS
+    ):
+        found[pk][level] = (number, Bucket(*held))
     # These have just become long, or are older than pyramids.
     fresh = [metric.pk for metric in long if not found[metric.pk]]
     stored: dict[int, list[Row]] = {pk: [] for pk in fresh}
     if fresh:
-        points = MetricPoint.objects.filter(metric__in=fresh).order_by("metric", "id")
-        found_points = points.values_list("metric", "step", "at", "value", "text").iterator(chunk_size=5_000)
+        all_points = MetricPoint.objects.filter(metric__in=fresh).order_by("metric", "id")
+        found_points = all_points.values_list("metric", "step", "at", "value", "text").iterator(chunk_size=5_000)
         for pk, step, at, value, text in found_points:
             stored[pk].append(_row(step, at, value, text))
-    changed: list[MetricBucket] = []
+    changed: list[tuple[object, ...]] = []
     for metric in long:
-        added = stored[metric.pk] if metric.pk in stored else [_of(point) for point in rows[metric.pk]]
+        added = stored[metric.pk] if metric.pk in stored else [_row(*point) for point in points[metric.pk]]
         changed += _changed(metric, added, found[metric.pk])
-    MetricBucket.objects.bulk_create(
+    table.insert(
+        MetricBucket,
+        _COLUMNS,
         changed,
-        update_conflicts=True,
-        unique_fields=["metric", "level", "number"],
-        update_fields=["is_open", *FIELDS],
+        unique=("metric_id", "level", "number"),
+        update=("is_open", *FIELDS),
     )
 
 
@@ -155,45 +184,31 @@ def bucket_of(row: MetricBucket) -> Bucket:
     return Bucket(*(getattr(row, name) for name in FIELDS))
 
 
-def _changed(metric: Metric, added: list[Row], is_open: dict[int, MetricBucket]) -> list[MetricBucket]:
-    """Return the rows that `added` change: those that take points, and those that were open and no longer are."""
+def _changed(metric: Metric, added: Sequence[Row], held: dict[int, tuple[int, Bucket]]) -> list[tuple[object, ...]]:
+    """Return the rows that `added` changes: those that take points, and those that were open and no longer are."""
     total = metric.point_count
     root = root_level(total)
-    held = {level: (row.number, bucket_of(row)) for level, row in is_open.items()}
     if held:
         # A level that is new begins with what the old root holds.
         top = max(held)
-        held |= dict.fromkeys(range(top + 1, root + 1), held[top])
-    rows = []
+        held = held | dict.fromkeys(range(top + 1, root + 1), held[top])
+    changed: list[tuple[object, ...]] = []
     for level, part in enumerate(levels(added, before=total - len(added))):
-        number, bucket = held.get(level, (None, None))
-        if number is not None and bucket is not None:
+        if level in held:
+            number, bucket = held[level]
             part = {number: merge(bucket, part[number]) if number in part else bucket} | {
                 key: value for key, value in part.items() if key != number
             }
-        rows += [
-            MetricBucket(
-                metric=metric,
-                level=level,
-                number=key,
-                is_open=level == root or (key + 1) * size(level) > total,
-                **asdict(value),
-            )
-            for key, value in part.items()
-        ]
-    return rows
+        for key, value in part.items():
+            is_open = level == root or (key + 1) * size(level) > total
+            changed.append((metric.pk, level, key, is_open, *_values_of(value)))
+    return changed
 
 
 def _grouped(parts: Iterable[tuple[int, Bucket]]) -> dict[int, Bucket]:
-    grouped: dict[int, Bucket] = {}
-    for number, bucket in parts:
-        known = grouped.get(number)
-        grouped[number] = bucket if known is None else merge(known, bucket)
-    return grouped
-
-
-def _of(point: MetricPoint) -> Row:
-    return _row(point.step, point.at, point.value, point.text)
+    return {
+        number: merge_all([bucket for _, bucket in some]) for number, some in groupby(parts, key=lambda part: part[0])
+    }
 
 
 def _row(step: int, at: datetime, value: float | None, text: str) -> Row:

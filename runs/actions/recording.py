@@ -4,24 +4,44 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 
-from runs import limits, storage
+from runs import limits, rows, storage
 from runs.actions import checks, pyramid
 from runs.errors import Conflict, InvalidInput
 from runs.models import Artifact, KeyKind, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
+from runs.prepared import Prepared, repeated
 from runs.search import keys
+from runs.wording import say
 
 _STEP = 2**63 - 1
+# A point of a known series: its step, its time, its value or None, its text.
+_Row = tuple[int, datetime, float | None, str]
+# Plain text: to look an enumeration's member up takes as long as to check a point.
+_NUMBER = MetricKind.NUMBER.value
 # Numbers and texts may share a series: a loss that is "diverged" once is no reason to lose the rest.
-_SCALAR = (MetricKind.NUMBER, MetricKind.TEXT)
+_SCALAR = frozenset({MetricKind.NUMBER.value, MetricKind.TEXT.value})
+_KINDS = frozenset(MetricKind.values)
+_POINT_COLUMNS = ("metric_id", "step", "at", "value", "text")
+_PARAM_COLUMNS = ("run_id", "experiment_id", "name", "value", "number")
+_FRESH_COLUMNS = ("run_id", "experiment_id", "name", "kind", "point_count", "latest_text")
 _SUMMARIES = ("point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value")
+
+
+_params_of = Prepared(lambda run: Param.objects.filter(run=run).values_list("name", "value"))
+# Always in the same order, so that two writers cannot wait for each other.
+_held_series = Prepared(
+    lambda run, *names: Metric.objects.select_for_update().filter(run=run, name__in=names).order_by("name")
+)
+_series_count = Prepared(
+    lambda run: Metric.objects.filter(run=run).values("run").annotate(count=Count("pk")).values_list("count", flat=True)
+)
 
 
 class ParamIsSet(InvalidInput):
@@ -30,7 +50,12 @@ class ParamIsSet(InvalidInput):
     code = "param_is_set"
 
     def __init__(self, name: str, *, held: str, value: str) -> None:
-        super().__init__(f"The param {name!r} is already {held!r} and cannot become {value!r}.", field=f"params.{name}")
+        super().__init__(
+            say(
+                "The param {name!r} is already {held!r} and cannot become {value!r}.", name=name, held=held, value=value
+            ),
+            field=f"params.{name}",
+        )
         self.name, self.held, self.value = name, held, value
 
 
@@ -40,8 +65,7 @@ class HasSnapshot(Conflict):
     code = "has_snapshot"
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One point to record. Without `step` it gets the series' next one; without `at`, the time of the batch.
 
     A number has `value`, or a `text` of NaN, Infinity or -Infinity; the other kinds have `text` (see MetricKind).
@@ -52,7 +76,7 @@ class Point:
     at: datetime | None = None
     value: float | None = None
     text: str = ""
-    kind: str = MetricKind.NUMBER
+    kind: str = MetricKind.NUMBER.value
 
 
 def row_text(row: Mapping[str, Any]) -> str:
@@ -73,34 +97,53 @@ def log_metrics(
     """
     if len(points) > limits.METRIC_POINTS_PER_BATCH:
         raise InvalidInput(
-            f"The batch has {len(points):,} points; at most {limits.METRIC_POINTS_PER_BATCH:,} are allowed.",
+            say(
+                "The batch has {points:,} points; at most {most:,} are allowed.",
+                points=len(points),
+                most=limits.METRIC_POINTS_PER_BATCH,
+            ),
             field="points",
         )
     checks.text(batch_id, field="batch_id", limit=64)
-    rows = [_row(point, field=f"points.{position}", at=at) for position, point in enumerate(points)]
     with transaction.atomic():
         if batch_id and not _is_new_batch(run, batch_id, at):
             return 0
-        series = _series(run, {point.name: point.kind for point in reversed(points)})
-        for position, (point, row) in enumerate(zip(points, rows, strict=True)):
-            metric = series[point.name]
-            if metric.kind != point.kind and not (metric.kind in _SCALAR and point.kind in _SCALAR):
-                raise InvalidInput(
-                    f"The metric {point.name!r} is of kind {metric.kind} and cannot take a {point.kind}.",
-                    field=f"points.{position}.kind",
-                )
-            row.metric = metric
-            row.step = point.step if point.step is not None else 0 if is_by_step else metric.point_count
-            if not is_by_step:
-                _summarize(metric, row)
-        if is_by_step:
-            rows = _unknown(rows)
-            for row in rows:
-                _summarize(row.metric, row, is_latest=_is_latest(row.metric, row))
-        MetricPoint.objects.bulk_create(rows)
-        pyramid.keep(_by_series(rows), [metric for metric in series.values() if metric.kind in _SCALAR])
-        _store_summaries(series.values())
-    return len(rows)
+        return store_points(run=run, points=points, at=at, is_by_step=is_by_step)
+
+
+def store_points(*, run: Run, points: Sequence[Point], at: datetime, is_by_step: bool = False) -> int:
+    """Add `points` as `log_metrics` does. Inside a transaction."""
+    checked = _checked(points)
+    series = _series(run, {point.name: point.kind for point in reversed(points)})
+    fresh: dict[str, list[_Row]] = {name: [] for name in series}
+    for position, (point, (value, text)) in enumerate(zip(points, checked, strict=True)):
+        metric, some = series[point.name], fresh[point.name]
+        if metric.kind != point.kind and not (metric.kind in _SCALAR and point.kind in _SCALAR):
+            raise InvalidInput(
+                say(
+                    "The metric {point!r} is of kind {kind} and cannot take a {given}.",
+                    point=point.name,
+                    kind=metric.kind,
+                    given=point.kind,
+                ),
+                field=f"points.{position}.kind",
+            )
+        step = point.step
+        if step is None:
+            step = 0 if is_by_step else metric.point_count + len(some)
+        some.append((step, point.at or at, value, text))
+    if is_by_step:
+        fresh = _unknown(series, fresh)
+    changed = [metric for name, metric in series.items() if fresh[name]]
+    rows.insert(MetricPoint, _POINT_COLUMNS, ((metric.pk, *row) for metric in changed for row in fresh[metric.name]))
+    for metric in changed:
+        _summarize(metric, fresh[metric.name], is_by_step=is_by_step)
+    pyramid.keep(
+        {metric.pk: fresh[metric.name] for metric in changed},
+        [metric for metric in changed if metric.kind in _SCALAR],
+    )
+    rows.update(Metric, ("id", *_SUMMARIES), [_summaries_of(metric) for metric in changed])
+    return sum(map(len, fresh.values()))
 
 
 def log_params(*, run: Run, params: Mapping[str, Any]) -> None:
@@ -124,21 +167,25 @@ def add_params(*, run: Run, params: Mapping[str, Any]) -> None:
 
     Raises ParamIsSet if one is there with another value; nothing is written then.
     """
-    checked = checks.params(params)
     with transaction.atomic():
-        held = dict(Param.objects.filter(run=run, name__in=list(checked)).values_list("name", "value"))
-        for name, value in checked.items():
-            if held.get(name, value) != value:
-                raise ParamIsSet(name, held=held[name], value=value)
-        fresh = [
-            Param(run=run, name=name, value=value, number=checks.finite(value))
-            for name, value in checked.items()
-            if name not in held
-        ]
-        if fresh:
-            Param.objects.bulk_create(fresh, ignore_conflicts=True)
-            keys.keep(run.workspace_id, {KeyKind.PARAM: checked})
-            checks.count(Param.objects.filter(run=run).count(), field="params", limit=limits.PARAMS_PER_RUN)
+        store_params(run=run, params=params)
+
+
+def store_params(*, run: Run, params: Mapping[str, Any]) -> None:
+    """Add `params` as `add_params` does. Inside a transaction."""
+    checked = checks.params(params)
+    # All of the run's: they are few, and how many they are has to be known, too.
+    held = dict(_params_of(run.pk))
+    fresh = []
+    for name, value in checked.items():
+        if held.get(name, value) != value:
+            raise ParamIsSet(name, held=held[name], value=value)
+        if name not in held:
+            fresh.append((run.pk, run.experiment_id, name, value, checks.finite(value)))
+    if fresh:
+        checks.count(len(held) + len(fresh), field="params", limit=limits.PARAMS_PER_RUN)
+        rows.insert(Param, _PARAM_COLUMNS, fresh, unique=("run_id", "name"))
+        keys.keep(run.workspace_id, {KeyKind.PARAM: checked})
 
 
 def delete_artifacts(*, run: Run, path: str) -> int:
@@ -176,20 +223,34 @@ def attach_snapshot(*, run: Run, snapshot: Snapshot) -> Run:
     return run
 
 
-def _row(point: Point, *, field: str, at: datetime) -> MetricPoint:
-    """Return the row of `point`, still without its series and step, or raise InvalidInput."""
-    checks.key(point.name, field=f"{field}.name", limit=limits.METRIC_NAME_LENGTH)
-    if point.kind not in MetricKind.values:
+def _checked(points: Sequence[Point]) -> list[tuple[float | None, str]]:
+    """Return the value and text of each point as they are stored, or raise InvalidInput."""
+    known: set[str] = set()
+    checked: list[tuple[float | None, str]] = []
+    for position, point in enumerate(points):
+        if point.name not in known:
+            known.add(checks.key(point.name, field=f"points.{position}.name", limit=limits.METRIC_NAME_LENGTH))
+        if point.step is not None and not -_STEP <= point.step <= _STEP:
+            raise InvalidInput(say("The step is no 64-bit number."), field=f"points.{position}.step")
+        value = point.value
+        if point.kind == _NUMBER and type(value) is float and math.isfinite(value):
+            checked.append((value, ""))
+        else:
+            checked.append(_odd(point, field=f"points.{position}"))
+    return checked
+
+
+def _odd(point: Point, *, field: str) -> tuple[float | None, str]:
+    """Return what is stored of a point that is no plain finite number."""
+    if point.kind not in _KINDS:
         raise InvalidInput(
-            f"{point.kind!r} is no kind of metric: {', '.join(MetricKind.values)}.", field=f"{field}.kind"
+            say("{kind!r} is no kind of metric: {names}.", kind=point.kind, names=", ".join(MetricKind.values)),
+            field=f"{field}.kind",
         )
-    if point.step is not None and not -_STEP <= point.step <= _STEP:
-        raise InvalidInput("The step is no 64-bit number.", field=f"{field}.step")
     value, text = None, point.text
-    if point.kind == MetricKind.NUMBER:
+    if point.kind == _NUMBER:
         value, text = _number(_announced(point, field=f"{field}.value"), field=f"{field}.value")
-    checks.text(text, field=f"{field}.text", limit=limits.METRIC_TEXT_LENGTH)
-    return MetricPoint(at=point.at or at, value=value, text=text)
+    return value, checks.text(text, field=f"{field}.text", limit=limits.METRIC_TEXT_LENGTH)
 
 
 def _announced(point: Point, *, field: str) -> float:
@@ -198,7 +259,7 @@ def _announced(point: Point, *, field: str) -> float:
         return point.value
     if point.text in ("NaN", "Infinity", "-Infinity"):
         return float(point.text)
-    raise InvalidInput("A number needs a value.", field=field)
+    raise InvalidInput(say("A number needs a value."), field=field)
 
 
 def _number(value: float, *, field: str) -> tuple[float | None, str]:
@@ -206,7 +267,7 @@ def _number(value: float, *, field: str) -> tuple[float | None, str]:
     try:
         number = float(value)
     except (OverflowError, TypeError, ValueError):
-        raise InvalidInput("The value is no number that a double can hold.", field=field) from None
+        raise InvalidInput(say("The value is no number that a double can hold."), field=field) from None
     if math.isnan(number):
         return None, "NaN"
     if math.isinf(number):
@@ -229,85 +290,76 @@ def _is_new_batch(run: Run, batch_id: str, at: datetime) -> bool:
 
 def _series(run: Run, kinds: Mapping[str, str]) -> dict[str, Metric]:
     """Return the run's series of these names, made where missing, and held for this transaction."""
-    # Always in the same order, so that two writers cannot wait for each other.
-    held = Metric.objects.select_for_update().filter(run=run, name__in=list(kinds)).order_by("name")
-    series = {metric.name: metric for metric in held}
+    names = repeated(list(kinds))
+    series = {metric.name: metric for metric in _held_series(run.pk, *names)}
     missing = sorted(set(kinds) - set(series))
     if missing:
-        checks.count(
-            Metric.objects.filter(run=run).count() + len(missing), field="metrics", limit=limits.METRICS_PER_RUN
-        )
-        Metric.objects.bulk_create(
-            [Metric(run=run, name=name, kind=kinds[name]) for name in missing], ignore_conflicts=True
-        )
+        count = _series_count.first(run.pk) or 0
+        checks.count(count + len(missing), field="metrics", limit=limits.METRICS_PER_RUN)
+        fresh = [(run.pk, run.experiment_id, name, kinds[name], 0, "") for name in missing]
+        rows.insert(Metric, _FRESH_COLUMNS, fresh, unique=("run_id", "name"))
         keys.keep(run.workspace_id, {KeyKind.METRIC: missing})
-        series = {metric.name: metric for metric in held.all()}
+        series = {metric.name: metric for metric in _held_series(run.pk, *names)}
     return series
 
 
-def _by_series(rows: Iterable[MetricPoint]) -> dict[int, list[MetricPoint]]:
-    grouped: dict[int, list[MetricPoint]] = defaultdict(list)
-    for row in rows:
-        grouped[row.metric_id].append(row)
-    return grouped
-
-
-def _store_summaries(series: Iterable[Metric]) -> None:
-    """Write the summaries of series that are there already, in one statement however many they are."""
-    Metric.objects.bulk_create(
-        [
-            Metric(**{name: getattr(metric, name) for name in ("run_id", "experiment_id", "name", "kind", *_SUMMARIES)})
-            for metric in series
-        ],
-        update_conflicts=True,
-        unique_fields=["run", "name"],
-        update_fields=_SUMMARIES,
-    )
-
-
-def _unknown(rows: Sequence[MetricPoint]) -> list[MetricPoint]:
-    """Return `rows` without those that are stored already, and each once.
+def _unknown(series: Mapping[str, Metric], given: Mapping[str, list[_Row]]) -> dict[str, list[_Row]]:
+    """Return the rows of each series without those that are stored already, and each once.
 
     What lies beyond the latest point of its series cannot be there yet: nothing is looked up for it.
     """
-    suspects = [row for row in rows if row.metric.point_count and not _is_beyond(row.metric, row)]
-    known: set[tuple[Any, ...]] = set()
+    suspects = [
+        (series[name].pk, row)
+        for name, some in given.items()
+        if series[name].point_count
+        for row in some
+        if not _is_beyond(series[name], row)
+    ]
+    known: dict[int, set[_Row]] = defaultdict(set)
     if suspects:
-        known = set(
-            MetricPoint.objects.filter(
-                metric__in={row.metric_id for row in suspects},
-                step__range=(min(row.step for row in suspects), max(row.step for row in suspects)),
-                at__range=(min(row.at for row in suspects), max(row.at for row in suspects)),
-            ).values_list("metric", "step", "at", "value", "text")
+        steps, ats = [row[0] for _, row in suspects], [row[1] for _, row in suspects]
+        stored = MetricPoint.objects.filter(
+            metric__in={pk for pk, _ in suspects}, step__range=(min(steps), max(steps)), at__range=(min(ats), max(ats))
         )
+        for pk, step, at, value, text in stored.values_list("metric", "step", "at", "value", "text"):
+            known[pk].add((step, at, value, text))
+    return {name: _each_once(some, known.get(series[name].pk, set())) for name, some in given.items()}
+
+
+def _each_once(some: list[_Row], known: set[_Row]) -> list[_Row]:
+    """Return those of `some` that are not `known`, each once."""
+    if not known and all(early[0] < late[0] for early, late in pairwise(some)):
+        return some
     fresh = []
-    for row in rows:
-        identity = (row.metric_id, row.step, row.at, row.value, row.text)
-        if identity not in known:
-            known.add(identity)
+    for row in some:
+        if row not in known:
+            known.add(row)
             fresh.append(row)
     return fresh
 
 
-def _is_beyond(metric: Metric, row: MetricPoint) -> bool:
-    return (row.step, row.at) > (metric.latest_step, metric.latest_at)
+def _is_beyond(metric: Metric, row: _Row) -> bool:
+    return row[:2] > (metric.latest_step, metric.latest_at)
 
 
-def _is_latest(metric: Metric, row: MetricPoint) -> bool:
-    """Return whether `row` is the latest of its series by step, time and value."""
-    if not metric.point_count or _is_beyond(metric, row):
-        return True
-    if (row.step, row.at) < (metric.latest_step, metric.latest_at) or row.value is None:
-        return False
-    return metric.latest_value is None or row.value >= metric.latest_value
+def _order(step: int, at: datetime, value: float | None) -> tuple[int, datetime, bool, float]:
+    """Return by what the latest of a series' rows is the greatest: step, time, value."""
+    return step, at, value is not None, value or 0.0
 
 
-def _summarize(metric: Metric, row: MetricPoint, *, is_latest: bool = True) -> None:
-    """Count `row` into the summaries of its series."""
-    metric.point_count += 1
-    if is_latest:
-        metric.latest_value, metric.latest_text = row.value, row.text
-        metric.latest_step, metric.latest_at = row.step, row.at
-    if row.value is not None:
-        metric.min_value = row.value if metric.min_value is None else min(metric.min_value, row.value)
-        metric.max_value = row.value if metric.max_value is None else max(metric.max_value, row.value)
+def _summarize(metric: Metric, some: Sequence[_Row], *, is_by_step: bool) -> None:
+    """Count `some` rows, of which there is at least one, into the summaries of their series."""
+    latest = max(some, key=lambda row: _order(*row[:3])) if is_by_step else some[-1]
+    step, at, value = metric.latest_step, metric.latest_at, metric.latest_value
+    if not is_by_step or step is None or at is None or _order(*latest[:3]) > _order(step, at, value):
+        metric.latest_step, metric.latest_at, metric.latest_value, metric.latest_text = latest
+    metric.point_count += len(some)
+    values = [value for _, _, value, _ in some if value is not None]
+    if values:
+        least, greatest = min(values), max(values)
+        metric.min_value = least if metric.min_value is None else min(metric.min_value, least)
+        metric.max_value = greatest if metric.max_value is None else max(metric.max_value, greatest)
+
+
+def _summaries_of(metric: Metric) -> tuple[Any, ...]:
+    return (metric.pk, *(getattr(metric, name) for name in _SUMMARIES))

@@ -11,6 +11,7 @@ from runs.errors import InvalidInput
 from runs.models import RetentionRule, Run, Workspace
 from runs.models.run import RunQuerySet
 from runs.status import TERMINAL
+from runs.wording import say
 
 # So many runs one rule moves at a time: the next time it goes on.
 AT_MOST = 1_000
@@ -20,7 +21,7 @@ _LONGEST_DAYS = 36_500
 def add_rule(*, workspace: Workspace, query: str, after_days: int, by: User, at: datetime) -> RetentionRule:
     """Let the runs that `query` finds go to the trash `after_days` days after they ended. Raises InvalidInput."""
     if not 1 <= after_days <= _LONGEST_DAYS:
-        raise InvalidInput(f"Expected 1 to {_LONGEST_DAYS} days.", field="after_days")
+        raise InvalidInput(say("Expected 1 to {most} days.", most=_LONGEST_DAYS), field="after_days")
     checks.text(query, field="query", limit=4_000)
     search.apply(Run.objects.none(), query, user=by, at=at)  # raises for what cannot be read
     return RetentionRule.objects.create(

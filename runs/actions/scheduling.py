@@ -18,6 +18,7 @@ from runs.models import PublishedPipeline, Run, Schedule, ScheduleTick, TickOutc
 from runs.pipelines import definition as definitions
 from runs.pipelines import expansion, timing
 from runs.pipelines.timing import Recurrence
+from runs.wording import say
 
 logger = logging.getLogger(__name__)
 
@@ -45,17 +46,22 @@ class Plan:
     tags: Mapping[str, Any] | None = None
 
 
-def create(*, pipeline: PublishedPipeline, plan: Plan, by: User, at: datetime) -> Schedule:
-    """Run `pipeline` by `plan` from now on. Raises InvalidInput naming the field, or PipelineIsDisabled."""
+def create(*, pipeline: PublishedPipeline, plan: Plan, by: User, at: datetime, schedule_id: str = "") -> Schedule:
+    """Run `pipeline` by `plan` from now on. Raises InvalidInput naming the field, or PipelineIsDisabled.
+
+    Called again with an id that the caller made up for it, it returns what is there already.
+    """
     if not pipeline.is_enabled:
         raise publishing.PipelineIsDisabled(field="pipeline")
     fields = _checked(plan, pipeline=pipeline, at=at)
-    schedule = Schedule(pipeline=pipeline, workspace=pipeline.workspace, created_by=by, created_at=at, **fields)
-    schedule.next_at = _next(schedule, after=at)
-    if schedule.next_at is None:
-        raise InvalidInput("This schedule would never be due: it ends before its first time.", field="ends_at")
-    schedule.save(force_insert=True)
-    return schedule
+    next_at = _next(Schedule(**fields), after=at)
+    if next_at is None:
+        raise InvalidInput(say("This schedule would never be due: it ends before its first time."), field="ends_at")
+    fields |= {"pipeline": pipeline, "workspace": pipeline.workspace, "created_by": by, "created_at": at}
+    fields["next_at"] = next_at
+    if not schedule_id:
+        return Schedule.objects.create(**fields)
+    return Schedule.objects.get_or_create(schedule_id=schedule_id, defaults=fields)[0]
 
 
 def change(*, schedule: Schedule, changes: Mapping[str, Any], at: datetime) -> Schedule:
@@ -102,6 +108,16 @@ def delete(*, schedule: Schedule) -> None:
 def plan_of(schedule: Schedule) -> Plan:
     """Return the plan of a schedule."""
     return Plan(**{name: getattr(schedule, name) for name in Plan.__dataclass_fields__})
+
+
+def upcoming(*, plan: Plan, at: datetime, count: int) -> list[datetime]:
+    """Return the next times of a plan, at most `count`. Raises InvalidInput naming the field of when."""
+    schedule, after = Schedule(**_checked_times(plan, at=at)), at
+    times: list[datetime] = []
+    while len(times) < count and (found := _next(schedule, after=after)) is not None:
+        times.append(found)
+        after = found
+    return times
 
 
 def run_due(*, at: datetime) -> list[ScheduleTick]:
@@ -163,7 +179,9 @@ def _submit(schedule: Schedule, tick: ScheduleTick, *, at: datetime) -> None:
 def _run(schedule: Schedule, tick: ScheduleTick, *, at: datetime) -> Run:
     by = schedule.created_by
     if not permissions.can_contribute(by, schedule.workspace):
-        raise PermissionDenied(f"{by} may no longer submit runs in {schedule.workspace}.")
+        raise PermissionDenied(
+            say("{by} may no longer submit runs in {workspace}.", by=by, workspace=schedule.workspace)
+        )
     return publishing.run(
         pipeline=schedule.pipeline,
         experiment_name=schedule.experiment_name,
@@ -187,15 +205,6 @@ def _next(schedule: Schedule, *, after: datetime) -> datetime | None:
 
 def _checked(plan: Plan, *, pipeline: PublishedPipeline, at: datetime) -> dict[str, Any]:
     """Return the plan as the columns of a schedule. Raises InvalidInput naming the field."""
-    if bool(plan.cron) == bool(plan.recurrence):
-        raise InvalidInput("Expected one of cron and recurrence.", field="cron")
-    if plan.time_zone not in available_timezones():
-        raise InvalidInput(
-            f"{plan.time_zone[:100]!r} is no time zone; expected a name such as Europe/Rome or UTC.", field="time_zone"
-        )
-    starts_at = (plan.starts_at or at).astimezone(UTC).replace(microsecond=0)
-    if plan.ends_at is not None and plan.ends_at <= starts_at:
-        raise InvalidInput("A schedule ends after it starts.", field="ends_at")
     parameters = dict(plan.parameters or {})
     expansion.assign(definitions.from_document(pipeline.definition), parameters)
     return {
@@ -204,19 +213,39 @@ def _checked(plan: Plan, *, pipeline: PublishedPipeline, at: datetime) -> dict[s
         "experiment_name": experiments.check_name(plan.experiment_name),
         "parameters": parameters,
         "tags": checks.tags(plan.tags or {}),
+        "catches_up": plan.catches_up,
+        **_checked_times(plan, at=at),
+    }
+
+
+def _checked_times(plan: Plan, *, at: datetime) -> dict[str, Any]:
+    """Return the columns that say when."""
+    if bool(plan.cron) == bool(plan.recurrence):
+        raise InvalidInput(say("Expected one of cron and recurrence."), field="cron")
+    if plan.time_zone not in available_timezones():
+        raise InvalidInput(
+            say(
+                "{time_zone!r} is no time zone; expected a name such as Europe/Rome or UTC.",
+                time_zone=plan.time_zone[:100],
+            ),
+            field="time_zone",
+        )
+    starts_at = (plan.starts_at or at).astimezone(UTC).replace(microsecond=0)
+    if plan.ends_at is not None and plan.ends_at <= starts_at:
+        raise InvalidInput(say("A schedule ends after it starts."), field="ends_at")
+    return {
         "cron": timing.check_cron(plan.cron) if plan.cron else "",
         "recurrence": Recurrence.from_document(plan.recurrence).to_document() if plan.recurrence else None,
         "time_zone": plan.time_zone,
         "starts_at": starts_at,
         "ends_at": plan.ends_at,
-        "catches_up": plan.catches_up,
     }
 
 
 def _lock(schedule: Schedule) -> Schedule:
     held = _locked(pk=schedule.pk)
     if held is None:
-        raise InvalidInput("This schedule was deleted.", field="schedule")
+        raise InvalidInput(say("This schedule was deleted."), field="schedule")
     return held
 
 

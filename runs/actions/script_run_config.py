@@ -9,6 +9,7 @@ from typing import Any
 from runs import limits, storage
 from runs.actions import checks
 from runs.errors import InvalidInput
+from runs.wording import say
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_VARIABLE = 32_768
@@ -79,20 +80,24 @@ def check(config: ScriptRunConfig, *, members: Collection[str] | None) -> None:
 
 def _check_what_to_execute(config: ScriptRunConfig, members: Collection[str] | None) -> None:
     if bool(config.script) == bool(config.command):
-        raise InvalidInput("Name either a script or a command.", field="script")
+        raise InvalidInput(say("Name either a script or a command."), field="script")
     if config.script:
         storage.check_path(config.script, field="script")
         if members is None:
-            raise InvalidInput(f"The script {config.script!r} needs a snapshot to be in.", field="snapshot")
+            raise InvalidInput(
+                say("The script {script!r} needs a snapshot to be in.", script=config.script), field="snapshot"
+            )
         _check_is_member(config.script, members, field="script")
     for name, words in (("command", config.command), ("arguments", config.arguments)):
         checks.count(len(words), field=name, limit=limits.ARGUMENTS_PER_RUN)
         for word in words:
             checks.text(word, field=name, limit=limits.ARGUMENT_LENGTH)
         if sum(len(word.encode()) + 1 for word in words) > _LONGEST_ARGUMENTS:
-            raise InvalidInput(f"{name} is longer than {_LONGEST_ARGUMENTS:,} bytes in all.", field=name)
+            raise InvalidInput(
+                say("{name} is longer than {most:,} bytes in all.", name=name, most=_LONGEST_ARGUMENTS), field=name
+            )
     if config.command and not config.command[0].strip():
-        raise InvalidInput("The command begins with an empty word.", field="command")
+        raise InvalidInput(say("The command begins with an empty word."), field="command")
 
 
 def _check_environment(variables: Mapping[str, str]) -> None:
@@ -101,11 +106,13 @@ def _check_environment(variables: Mapping[str, str]) -> None:
     size = 0
     for name, value in variables.items():
         if not _VARIABLE.fullmatch(name):
-            raise InvalidInput(f"{name[:100]!r} is no name of an environment variable.", field=field)
+            raise InvalidInput(say("{name!r} is no name of an environment variable.", name=name[:100]), field=field)
         checks.text(value, field=f"{field}.{name}", limit=_LONGEST_VARIABLE)
         size += len(name) + len(value.encode())
     if size > _LONGEST_ENVIRONMENT:
-        raise InvalidInput(f"{field} is longer than {_LONGEST_ENVIRONMENT:,} bytes in all.", field=field)
+        raise InvalidInput(
+            say("{field} is longer than {most:,} bytes in all.", field=field, most=_LONGEST_ENVIRONMENT), field=field
+        )
 
 
 def _check_requirements(requirements: str | Sequence[str] | None, members: Collection[str] | None) -> None:
@@ -120,15 +127,31 @@ def _check_requirements(requirements: str | Sequence[str] | None, members: Colle
     for line in requirements:
         checks.text(line, field=field, limit=_REQUIREMENT_LENGTH)
         if not line.isprintable():
-            raise InvalidInput(f"{line[:100]!r} is not one requirement: expected one line each.", field=field)
+            raise InvalidInput(
+                say("{line!r} is not one requirement: expected one line each.", line=line[:100]), field=field
+            )
 
 
 def _check_is_member(path: str, members: Collection[str], *, field: str) -> None:
     if path not in members:
         some = ", ".join(sorted(members)[:5])
-        raise InvalidInput(f"There is no file {path!r} in the snapshot, which holds {some or 'nothing'}.", field=field)
+        raise InvalidInput(
+            say(
+                "There is no file {path!r} in the snapshot, which holds {some}.", path=path, some=some or say("nothing")
+            ),
+            field=field,
+        )
 
 
 def _check_range(value: int, *, field: str, lowest: int, highest: int) -> None:
     if not lowest <= value <= highest:
-        raise InvalidInput(f"{field} is {value}; expected {lowest:,} to {highest:,}.", field=field)
+        raise InvalidInput(
+            say(
+                "{field} is {value}; expected {lowest:,} to {highest:,}.",
+                field=field,
+                value=value,
+                lowest=lowest,
+                highest=highest,
+            ),
+            field=field,
+        )

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from runs.errors import RunsError
 from runs.models import SignInFailure
+from runs.wording import say
 
 # Free tries: of one name from one address, and of all names from one address (an office has many people).
 _FREE_BY_NAME = 5
@@ -26,7 +27,9 @@ class TooManyAttempts(RunsError):
 
     def __init__(self, wait: timedelta) -> None:
         self.wait_seconds = max(1, int(wait.total_seconds() + 0.999))
-        super().__init__(f"Too many failed sign-ins. Try again in {self.wait_seconds} seconds.")
+        super().__init__(
+            say("Too many failed sign-ins. Try again in {wait_seconds} seconds.", wait_seconds=self.wait_seconds)
+        )
 
 
 def count_attempt(*, username: str, address: str, at: datetime) -> None:

@@ -17,6 +17,7 @@ from runs.actions import git, ignores, sources
 from runs.actions.sources import BadSnapshot, Source
 from runs.errors import Conflict, NotFound
 from runs.models import Snapshot, Workspace
+from runs.wording import say
 
 __all__ = [
     "BadSnapshot",
@@ -94,7 +95,7 @@ def read_member(snapshot: Snapshot, path: str, *, limit_bytes: int) -> bytes:
         try:
             member = opened.open(path)
         except KeyError:
-            raise NotFound(f"There is no file {path!r} in the snapshot.", field="path") from None
+            raise NotFound(say("There is no file {path!r} in the snapshot.", path=path), field="path") from None
         with member:
             return member.read(limit_bytes)
 

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from runs import storage
 from runs.errors import InvalidInput
+from runs.wording import say
 
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
@@ -63,7 +64,7 @@ def of_zip(archive: BinaryIO) -> Iterator[list[Source]]:
         with zipfile.ZipFile(archive) as opened:
             yield checked(_of_member(opened, info) for info in opened.infolist() if _is_file(info))
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise BadSnapshot(f"The snapshot is no zip that can be read: {error}.") from error
+        raise BadSnapshot(say("The snapshot is no zip that can be read: {error}.", error=error)) from error
 
 
 def of_files(files: Iterable[tuple[str, BinaryIO]]) -> list[Source]:
@@ -85,7 +86,11 @@ def checked(sources: Iterable[Source]) -> list[Source]:
         folded = _fold(source.path)
         if folded in seen:
             raise BadSnapshot(
-                f"The snapshot has {seen[folded]!r} and {source.path!r}, which some disks cannot tell apart."
+                say(
+                    "The snapshot has {first!r} and {path!r}, which some disks cannot tell apart.",
+                    first=seen[folded],
+                    path=source.path,
+                )
             )
         seen[folded] = source.path
         parts = folded.split("/")
@@ -93,21 +98,21 @@ def checked(sources: Iterable[Source]) -> list[Source]:
             folders.setdefault("/".join(parts[:depth]), source.path)
         kept.append(source)
     for clash in folders.keys() & seen.keys():
-        raise BadSnapshot(f"The snapshot has {seen[clash]!r} both as a file and as a folder.")
+        raise BadSnapshot(say("The snapshot has {first!r} both as a file and as a folder.", first=seen[clash]))
     return kept
 
 
 def check_amount(sources: list[Source], *, packed_bytes: int | None = None) -> None:
     """Raise BadSnapshot if these are no files, too many, too large, or a bomb by what they announce."""
     if not sources:
-        raise BadSnapshot("The snapshot holds no files.")
+        raise BadSnapshot(say("The snapshot holds no files."))
     if len(sources) > settings.STUDIO_SNAPSHOT_FILES:
         raise _too_many()
     total = sum(source.size_bytes for source in sources)
     if total > settings.STUDIO_SNAPSHOT_BYTES:
         raise _too_large()
     if packed_bytes is not None and total > max(_MUCH_BYTES, _HIGHEST_RATIO * packed_bytes):
-        raise BadSnapshot(f"The snapshot would unpack to more than {_HIGHEST_RATIO} times its size.")
+        raise BadSnapshot(say("The snapshot would unpack to more than {ratio} times its size.", ratio=_HIGHEST_RATIO))
 
 
 def _check_directory(archive: BinaryIO) -> None:
@@ -128,12 +133,14 @@ def _check_directory(archive: BinaryIO) -> None:
 def _is_file(info: zipfile.ZipInfo) -> bool:
     """Return whether the member is a file, not a folder. Raises BadSnapshot if it is neither."""
     if info.flag_bits & _ENCRYPTED:
-        raise BadSnapshot(f"{info.filename[:100]!r} is encrypted.")
+        raise BadSnapshot(say("{filename!r} is encrypted.", filename=info.filename[:100]))
     if "\x00" in info.orig_filename:
-        raise BadSnapshot(f"{info.orig_filename[:100]!r} has a NUL in its name.")
+        raise BadSnapshot(say("{orig_filename!r} has a NUL in its name.", orig_filename=info.orig_filename[:100]))
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise BadSnapshot(f"{info.filename[:100]!r} is a link or a device; only files and folders are taken.")
+        raise BadSnapshot(
+            say("{filename!r} is a link or a device; only files and folders are taken.", filename=info.filename[:100])
+        )
     if info.is_dir() or kind == stat.S_IFDIR:
         try:
             storage.check_path(info.filename.removesuffix("/"), field="snapshot")
@@ -141,7 +148,7 @@ def _is_file(info: zipfile.ZipInfo) -> bool:
             raise BadSnapshot(error.message) from error
         return False
     if info.compress_type not in _COMPRESSIONS:
-        raise BadSnapshot(f"{info.filename[:100]!r} is neither stored nor deflated.")
+        raise BadSnapshot(say("{filename!r} is neither stored nor deflated.", filename=info.filename[:100]))
     return True
 
 
@@ -163,13 +170,18 @@ def _fold(path: str) -> str:
 
 def _too_many() -> BadSnapshot:
     return BadSnapshot(
-        f"The snapshot has more than {settings.STUDIO_SNAPSHOT_FILES:,} files: list what is not source code"
-        " in .amlignore."
+        say(
+            "The snapshot has more than {most:,} files: list what is not source code in .amlignore.",
+            most=settings.STUDIO_SNAPSHOT_FILES,
+        )
     )
 
 
 def _too_large() -> BadSnapshot:
     megabytes = settings.STUDIO_SNAPSHOT_BYTES / 2**20
     return BadSnapshot(
-        f"The snapshot is larger than {megabytes:,.0f} MiB unpacked: list what is not source code in .amlignore."
+        say(
+            "The snapshot is larger than {megabytes:,.0f} MiB unpacked: list what is not source code in .amlignore.",
+            megabytes=megabytes,
+        )
     )

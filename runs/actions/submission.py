@@ -11,7 +11,16 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from runs import dispatch, lifecycle, limits
-from runs.actions import checks, insertion, pipeline_submission, resubmission, script_run_config, snapshots, unmet
+from runs.actions import (
+    checks,
+    git_patches,
+    insertion,
+    pipeline_submission,
+    resubmission,
+    script_run_config,
+    snapshots,
+    unmet,
+)
 from runs.actions.insertion import IdempotencyConflict as IdempotencyConflict
 from runs.actions.insertion import ParentIsCanceled as ParentIsCanceled
 from runs.actions.insertion import RunIdTaken as RunIdTaken
@@ -19,6 +28,7 @@ from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
 from runs.models import Attempt, ComputeTarget, Experiment, Run, RunType, Snapshot
 from runs.status import RunStatus
+from runs.wording import say
 
 _CHILD_FIELDS = {"run_id", "display_name", "description", "tags", "properties"}
 
@@ -41,9 +51,11 @@ def submit_script(
     resubmitted_from: Run | None = None,
     idempotency_key: str = "",
     actor: str = "",
+    git_patch: bytes = b"",
 ) -> Run:
     """Put a script run in line at its compute target, and tell the target's workers once it is committed.
 
+    `git_patch` is what was changed in the snapshot since the commit that the properties name.
     With an `idempotency_key`, the same request again returns the same run. Raises
     InvalidInput naming the field, RunIdTaken, IdempotencyConflict or ParentIsCanceled.
     """
@@ -88,6 +100,8 @@ def submit_script(
     try:
         with transaction.atomic():
             insertion.insert([run], [hung_on], experiment=experiment, parent=parent, by=by, at=at, actor=actor)
+            if git_patch:
+                git_patches.keep(run=run, data=git_patch)
             lifecycle.move(run, RunStatus.QUEUED, at=at, by=by, actor=actor)
             transaction.on_commit(functools.partial(_hint, target, at))
     except IntegrityError:
@@ -124,6 +138,7 @@ def resubmit(*, run: Run, by: User, at: datetime, idempotency_key: str = "", act
         resubmitted_from=run,
         idempotency_key=idempotency_key,
         actor=actor,
+        git_patch=git_patches.of(run),
     )
 
 
@@ -216,7 +231,9 @@ def _start(
     runs, hung_on = [], []
     for child in described:
         if unknown := set(child) - _CHILD_FIELDS:
-            raise InvalidInput(f"A child has the unknown field {min(unknown)!r}.", field="children")
+            raise InvalidInput(
+                say("A child has the unknown field {unknown!r}.", unknown=min(unknown)), field="children"
+            )
         display_name = checks.text(
             child.get("display_name", ""), field="display_name", limit=limits.DISPLAY_NAME_LENGTH
         )

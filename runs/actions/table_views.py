@@ -10,6 +10,7 @@ from runs import limits
 from runs.actions import checks
 from runs.errors import InvalidInput
 from runs.models import DefaultView, Experiment, TableView
+from runs.wording import say
 
 # The place in a list, and what a poll or a choice of a view adds, are no part of a view.
 _PASSING = ("cursor", "v", "view", "open", "runs")
@@ -19,7 +20,7 @@ def save(*, experiment: Experiment, name: str, state: str, by: User, at: datetim
     """Save `state`, a query string, as the view `name`; one of that name is written over. Raises InvalidInput."""
     name = checks.text(name.strip(), field="name", limit=limits.VIEW_NAME_LENGTH)
     if not name:
-        raise InvalidInput("A view needs a name.", field="name")
+        raise InvalidInput(say("A view needs a name."), field="name")
     query = QueryDict(checks.text(state, field="state", limit=limits.VIEW_QUERY_LENGTH), mutable=True)
     for passing in _PASSING:
         query.pop(passing, None)

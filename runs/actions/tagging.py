@@ -4,12 +4,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 
-from runs import limits
+from runs import limits, rows
 from runs.actions import checks
 from runs.errors import Conflict
 from runs.models import KeyKind, Property, Run, Tag
+from runs.prepared import Prepared
 from runs.search import index, keys
+from runs.wording import say
+
+_tag_count = Prepared(
+    lambda run: Tag.objects.filter(run=run).values("run").annotate(count=Count("pk")).values_list("count", flat=True)
+)
 
 
 class PropertyIsWriteOnce(Conflict):
@@ -20,19 +27,20 @@ class PropertyIsWriteOnce(Conflict):
 
 def set_tags(*, run: Run, tags: Mapping[str, Any]) -> None:
     """Add `tags` to the run, or change their values; None is a tag without a value. Others stay."""
+    with transaction.atomic():
+        store_tags(run=run, tags=tags)
+
+
+def store_tags(*, run: Run, tags: Mapping[str, Any]) -> None:
+    """Add `tags` as `set_tags` does. Inside a transaction."""
     checked = checks.tags(tags)
     if not checked:
         return
-    with transaction.atomic():
-        Tag.objects.bulk_create(
-            [Tag(run=run, key=key, value=value) for key, value in checked.items()],
-            update_conflicts=True,
-            unique_fields=["run", "key"],
-            update_fields=["value"],
-        )
-        checks.count(Tag.objects.filter(run=run).count(), field="tags", limit=limits.TAGS_PER_RUN)
-        index.refresh(run_ids=[run.pk])
-        keys.keep(run.workspace_id, {KeyKind.TAG: checked})
+    given = [(run.pk, run.experiment_id, key, value) for key, value in checked.items()]
+    rows.insert(Tag, ("run_id", "experiment_id", "key", "value"), given, unique=("run_id", "key"), update=("value",))
+    checks.count(_tag_count.first(run.pk) or 0, field="tags", limit=limits.TAGS_PER_RUN)
+    index.refresh(run_ids=[run.pk])
+    keys.keep(run.workspace_id, {KeyKind.TAG: checked})
 
 
 def remove_tags(*, run: Run, keys: Iterable[str]) -> None:
@@ -59,7 +67,9 @@ def add_properties(*, run: Run, properties: Mapping[str, Any]) -> None:
         for key, value in checked.items():
             if held[key] != value:
                 raise PropertyIsWriteOnce(
-                    f"The property {key!r} is already {held[key][:100]!r} and cannot be changed.",
+                    say(
+                        "The property {key!r} is already {held!r} and cannot be changed.", key=key, held=held[key][:100]
+                    ),
                     field=f"properties.{key}",
                 )
         checks.count(len(held), field="properties", limit=limits.PROPERTIES_PER_RUN)

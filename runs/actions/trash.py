@@ -11,6 +11,7 @@ from runs.actions.archiving import StillActive
 from runs.errors import Conflict, NotFound
 from runs.models import Experiment, Run
 from runs.status import ACTIVE
+from runs.wording import say
 
 _BATCH = 1_000
 
@@ -36,13 +37,13 @@ def restore_run(*, run: Run) -> int:
     Raises CannotRestore while its experiment or its parent is in the trash, or once the purge has begun.
     """
     if run.experiment.trashed_at is not None:
-        raise CannotRestore("Its experiment is in the trash: restore the experiment.")
+        raise CannotRestore(say("Its experiment is in the trash: restore the experiment."))
     if run.parent is not None and run.parent.trashed_at is not None:
-        raise CannotRestore("Its parent run is in the trash: restore the parent.")
+        raise CannotRestore(say("Its parent run is in the trash: restore the parent."))
     with transaction.atomic():
         restored = _unmark(_with_descendants([run.pk]), trashed_at=run.trashed_at)
     if not restored and Run.with_trash.filter(pk=run.pk, purged_at__isnull=False).exists():
-        raise CannotRestore("It is being removed for good.")
+        raise CannotRestore(say("It is being removed for good."))
     return restored
 
 
@@ -53,7 +54,7 @@ def trash_experiment(*, experiment: Experiment, at: datetime) -> None:
     """
     own = Q(experiment=experiment) | Q(root__experiment=experiment)
     if Run.objects.filter(own, status__in=ACTIVE).exists():
-        raise StillActive("A run of this experiment has not ended: cancel it first.")
+        raise StillActive(say("A run of this experiment has not ended: cancel it first."))
     if Experiment.objects.filter(pk=experiment.pk).update(trashed_at=at):
         experiment.trashed_at = at
         _mark_runs_of(experiment, at=at)
@@ -65,10 +66,11 @@ def restore_experiment(*, experiment: Experiment) -> None:
     Raises CannotRestore if there is another one of its name meanwhile, or once the purge has begun.
     """
     if experiment.purged_at is not None:
-        raise CannotRestore("It is being removed for good.")
+        raise CannotRestore(say("It is being removed for good."))
     if Experiment.objects.filter(workspace=experiment.workspace, name=experiment.name).exists():
         raise CannotRestore(
-            f"There is an experiment {experiment.name!r} again: rename that one first.", field="experiment"
+            say("There is an experiment {experiment!r} again: rename that one first.", experiment=experiment.name),
+            field="experiment",
         )
     deleted = Run.with_trash.filter(experiment=experiment, trashed_at=experiment.trashed_at, purged_at__isnull=True)
     while keys := list(deleted.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
@@ -91,7 +93,7 @@ def get_deleted_run(workspace_id: int, run_id: str) -> Run:
     found = Run.with_trash.filter(workspace_id=workspace_id, run_id=run_id, trashed_at__isnull=False)
     run = found.select_related("experiment", "parent").first()
     if run is None:
-        raise NotFound(f"There is no run {run_id!r} in the trash.", field="run_id")
+        raise NotFound(say("There is no run {run_id!r} in the trash.", run_id=run_id), field="run_id")
     return run
 
 
@@ -117,7 +119,7 @@ def _mark(keys: list[int], *, at: datetime) -> int:
     for some in _batches(keys):
         runs = list(Run.objects.select_for_update().filter(pk__in=some).only("experiment_id", "parent_id", "status"))
         if any(not run.is_terminal for run in runs):
-            raise StillActive("A run that has not ended cannot be deleted: cancel it first.")
+            raise StillActive(say("A run that has not ended cannot be deleted: cancel it first."))
         Run.objects.filter(pk__in=[run.pk for run in runs]).update(trashed_at=at)
         lifecycle.count_shown(runs, are_shown=False)
         _find_latest({run.experiment_id for run in runs})

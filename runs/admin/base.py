@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from runs.errors import RunsError
 from runs.models import Run
+from runs.translation import translated
 
 # How far one may turn the pages; beyond that a search or a filter is the better way, and no row is counted.
 _REACHABLE_ROWS = 1_000
@@ -87,23 +88,28 @@ def user_of(request: HttpRequest) -> User:
 
 
 def act_on_each(
-    admin_: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Any], act: Callable[[Any], object], *, done: str
+    admin_: admin.ModelAdmin,
+    request: HttpRequest,
+    queryset: QuerySet[Any],
+    act: Callable[[Any], object],
+    *,
+    done: object,
 ) -> None:
     """Call `act` for each chosen row, and say how many it was `done` to and why the others refused."""
     rows: Iterable[Any] = queryset[: _ROWS_PER_ACTION + 1]
     chosen = list(rows)
     if len(chosen) > _ROWS_PER_ACTION:
-        admin_.message_user(request, f"Choose at most {_ROWS_PER_ACTION} rows at a time.", messages.ERROR)
+        admin_.message_user(request, _("Choose at most %d rows at a time.") % _ROWS_PER_ACTION, messages.ERROR)
         return
     refusals = []
     for row in chosen:
         try:
             act(row)
         except RunsError as error:
-            refusals.append(f"{row}: {error.message}")
+            refusals.append(f"{row}: {translated(error.message)}")
     if len(refusals) < len(chosen):
         admin_.message_user(request, f"{done}: {len(chosen) - len(refusals)}.", messages.SUCCESS)
     for refusal in refusals[:5]:
         admin_.message_user(request, refusal, messages.WARNING)
     if len(refusals) > 5:
-        admin_.message_user(request, f"Refused as well: {len(refusals) - 5} more.", messages.WARNING)
+        admin_.message_user(request, _("Refused as well: %d more.") % (len(refusals) - 5), messages.WARNING)

@@ -68,7 +68,7 @@ class ExperimentAdmin(ReadOnlyAdmin):
         """Archive the chosen experiments."""
         at, by = timezone.now(), user_of(request)
         act_on_each(
-            self, request, queryset, lambda row: experiments.archive(experiment=row, by=by, at=at), done="Archived"
+            self, request, queryset, lambda row: experiments.archive(experiment=row, by=by, at=at), done=_("Archived")
         )
 
     @admin.action(permissions=["operate"], description=_("Restore"))
@@ -76,7 +76,7 @@ class ExperimentAdmin(ReadOnlyAdmin):
         """Restore the chosen experiments."""
         at, by = timezone.now(), user_of(request)
         act_on_each(
-            self, request, queryset, lambda row: experiments.restore(experiment=row, by=by, at=at), done="Restored"
+            self, request, queryset, lambda row: experiments.restore(experiment=row, by=by, at=at), done=_("Restored")
         )
 
 

@@ -6,6 +6,7 @@ from runs.admin.base import ReadOnlyAdmin
 from runs.models import (
     Dataset,
     DefaultView,
+    GitPatch,
     LoggedModel,
     LoggedModelMetric,
     PipelineDraft,
@@ -16,6 +17,17 @@ from runs.models import (
     SystemMetrics,
     TableView,
 )
+
+
+@admin.register(GitPatch)
+class GitPatchAdmin(ReadOnlyAdmin):
+    """Uncommitted changes of submitted folders. What is in them is for who may see the run: the run's page shows it."""
+
+    list_display = ("run",)
+    list_select_related = ("run",)
+    search_fields = ("run__run_id",)
+    fields = ("run",)
+    readonly_fields = ("run",)
 
 
 @admin.register(PipelineDraft)

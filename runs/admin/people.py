@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from runs.actions import tokens
 from runs.admin.base import ReadOnlyAdmin, act_on_each
-from runs.models import ApiToken, LoginCode, SignInFailure, SignInLink
+from runs.models import ApiToken, LoginCode, Preferences, SignInFailure, SignInLink
 
 admin.site.unregister(User)
 
@@ -24,6 +24,16 @@ class StudioUserAdmin(UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse."""
         return False
+
+
+@admin.register(Preferences)
+class PreferencesAdmin(ReadOnlyAdmin):
+    """What users chose for their pages; they change it there."""
+
+    list_display = ("user", "language", "time_zone", "has_shortcuts")
+    list_filter = ("language",)
+    list_select_related = ("user",)
+    search_fields = ("=user__username",)
 
 
 @admin.register(ApiToken)
@@ -41,7 +51,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         """Make the chosen tokens useless."""
         at = timezone.now()
-        act_on_each(self, request, queryset, lambda token: tokens.revoke(token=token, at=at), done="Revoked")
+        act_on_each(self, request, queryset, lambda token: tokens.revoke(token=token, at=at), done=_("Revoked"))
 
 
 @admin.register(SignInLink)

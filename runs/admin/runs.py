@@ -16,6 +16,7 @@ from runs.errors import RunsError
 from runs.models import Run, Workspace
 from runs.models.run import RunQuerySet
 from runs.status import TERMINAL, RunStatus
+from runs.translation import translated
 
 
 def _in_known_workspaces(queryset: QuerySet[Run]) -> QuerySet[Run]:
@@ -97,7 +98,7 @@ class RunAdmin(ReadOnlyAdmin):
         try:
             return search.apply(runs, term, user=request.user, at=timezone.now()), False
         except RunsError as error:
-            self.message_user(request, error.message, messages.ERROR)
+            self.message_user(request, translated(error.message), messages.ERROR)
             return queryset.none(), False
 
     @admin.action(permissions=["operate"], description=_("Cancel"))
@@ -108,13 +109,13 @@ class RunAdmin(ReadOnlyAdmin):
         def act(run: Run) -> object:
             return cancellation.request_cancel(run=run, by=by, at=at, actor="admin console")
 
-        act_on_each(self, request, queryset, act, done="Canceled, or asked to stop")
+        act_on_each(self, request, queryset, act, done=_("Canceled, or asked to stop"))
 
     @admin.action(permissions=["operate"], description=_("Archive"))
     def archive(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         """Archive the chosen runs."""
         at = timezone.now()
-        act_on_each(self, request, queryset, lambda run: archiving.archive(run=run, at=at), done="Archived")
+        act_on_each(self, request, queryset, lambda run: archiving.archive(run=run, at=at), done=_("Archived"))
 
     @admin.action(permissions=["operate"], description=_("Re-queue: submit ended runs again, as new runs"))
     def requeue(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
@@ -126,7 +127,7 @@ class RunAdmin(ReadOnlyAdmin):
                 raise NotEnded
             return submission.resubmit(run=run, by=by, at=at, actor="admin console")
 
-        act_on_each(self, request, queryset, act, done="Put in line again as new runs")
+        act_on_each(self, request, queryset, act, done=_("Put in line again as new runs"))
 
 
 class NotEnded(RunsError):

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
+from runs.wording import say
+
 
 @never_cache
 @login_not_required
@@ -20,7 +22,7 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
     if admin.site.has_permission(request):
         return redirect("admin:index")
     if request.user.is_authenticated:
-        raise PermissionDenied("The admin console is for staff.")
+        raise PermissionDenied(say("The admin console is for staff."))
     return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
 from runs import dispatch
 from runs.execution import bell, claim, host, housekeeping, launcher, leftovers, reaper
 from runs.models import ComputeTarget, Worker
+from runs.outage import NO_DATABASE
 from runs.pipelines import schedule
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Agent(threading.Thread):
         launcher.stop()
         try:
             Worker.objects.filter(pk=self._id).update(stopped_at=host.now())
-        except (OperationalError, InterfaceError) as error:
+        except NO_DATABASE as error:
             logger.warning("The worker could not say goodbye: %s", error)
         finally:
             connections.close_all()
@@ -136,9 +137,10 @@ class _Duty:
             return
         try:
             self._do()
-        except (OperationalError, InterfaceError) as error:
+        except NO_DATABASE as error:
             logger.warning("The database does not answer: %s", error)
             connections.close_all()
+            leftovers.wake_writer()
         except Exception:
             logger.exception("A duty of the worker failed.")
             connections.close_all()

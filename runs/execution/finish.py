@@ -95,7 +95,7 @@ def _say_finalizing(attempt: Attempt, ended: Outcome) -> None:
     way = settle.on_the_way(run)
     if not way:
         return
-    started_at = {"started_at": ended.script_started_at} if run.started_at is None else {}
+    started_at: dict[str, Any] = {"started_at": ended.script_started_at} if run.started_at is None else {}
     with suppress(lifecycle.LostRace, lifecycle.IllegalTransition):
         lifecycle.move(
             run, way[-1], at=host.now(), actor="supervisor", attempt=attempt.number, by_way_of=way[:-1], **started_at

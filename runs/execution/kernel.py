@@ -138,6 +138,33 @@ def stat(pid: int | str) -> list[str]:
     return text.rpartition(")")[2].split()
 
 
+def lock_holder(path: Path, byte: int) -> ProcessId | None:
+    """Return the process that holds the POSIX lock to write on one byte of a file, or None.
+
+    Read from /proc: whoever opened the file to ask would lose its own locks on it when it closes it.
+    """
+    with suppress(OSError):
+        held = path.stat()
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            # 1: POSIX ADVISORY WRITE <pid> <major>:<minor>:<inode> <first byte> <last byte>
+            if fields[1:4] != ["POSIX", "ADVISORY", "WRITE"] or fields[5].rpartition(":")[2] != str(held.st_ino):
+                continue
+            holder = ProcessId.of(int(fields[4]))
+            if holder and int(fields[6]) <= byte and (fields[7] == "EOF" or byte <= int(fields[7])):
+                return holder if _has_open(holder.pid, held) else None
+    return None
+
+
+def _has_open(pid: int, file: os.stat_result) -> bool:
+    with suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                if os.path.samestat(entry.stat(), file):
+                    return True
+    return False
+
+
 def all_processes() -> Iterator[int]:
     """Return the pids that are visible under /proc."""
     return (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())

@@ -5,17 +5,21 @@ import shutil
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 
-from django.db import InterfaceError, OperationalError
+from django.db import connection
 
 from runs import storage
 from runs.execution import finish, host, kernel, outcome, patience
 from runs.models import Attempt
+from runs.outage import NO_DATABASE
 from runs.status import CLAIMED
 
 logger = logging.getLogger(__name__)
 
 _KILL_SECONDS = 5.0
+# https://www.sqlite.org/walformat.html, "WAL Locks"
+_SQLITE_WRITE_LOCK_BYTE = 120
 
 
 def is_supervised(attempt: Attempt) -> bool:
@@ -58,6 +62,23 @@ def clean_up() -> int:
     return count + _remove_folders()
 
 
+def wake_writer() -> bool:
+    """Let a process go on that was stopped while it held the write lock of the SQLite file; return whether one was.
+
+    Nobody could write meanwhile, not even that its run does not respond. PostgreSQL has a timeout for this.
+    """
+    holder = writer() if connection.vendor == "sqlite" else None
+    if holder is None or kernel.stat(holder.pid)[:1] != ["T"]:
+        return False
+    logger.warning("Waking process %s, which was stopped while it held the database's write lock.", holder.pid)
+    return holder.send(signal.SIGCONT)
+
+
+def writer() -> kernel.ProcessId | None:
+    """Return the process that holds the write lock of the SQLite file, or None."""
+    return kernel.lock_holder(Path(f"{connection.settings_dict['NAME']}-shm"), _SQLITE_WRITE_LOCK_BYTE)
+
+
 def _live() -> list[Attempt]:
     return list(Attempt.objects.live().filter(boot_id=host.boot_id()))
 
@@ -83,7 +104,7 @@ def _settle_spooled() -> int:
             if ended is None or is_supervised(attempt):
                 continue
             kill_attempt(attempt)
-            with suppress(OperationalError, InterfaceError, storage.Unreachable):  # the next round tries again
+            with suppress(*NO_DATABASE, storage.Unreachable):  # the next round tries again
                 finish.finish(attempt, ended, persist=patience.once)
                 count += 1
         else:

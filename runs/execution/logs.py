@@ -122,6 +122,10 @@ class SystemLog:
         self._name = storage.attempt_path(attempt_number, "system_logs/run.txt")
         self._offset: int | None = None
 
+    def begin(self) -> None:
+        """Make it, if it is not there. Raises OSError where logs cannot be kept at all: then nothing is started."""
+        storage.append_log(self._run_pk, self._name, b"", offset=0)
+
     def say(self, text: str) -> None:
         """Add a line. A full disk is no reason to fail a run."""
         line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {text}\n".encode(errors="replace")

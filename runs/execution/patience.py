@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
 from runs import storage
+from runs.outage import NO_DATABASE
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def persist(tell: Callable[[], T], *, store_seconds: float = _TELL_SECONDS) -> T
     while True:
         try:
             return tell()
-        except (OperationalError, InterfaceError, storage.Unreachable) as error:
+        except (*NO_DATABASE, storage.Unreachable) as error:
             connections.close_all()
             longest = store_seconds if isinstance(error, storage.Unreachable) else _TELL_SECONDS
             if time.monotonic() - began > longest:

@@ -23,6 +23,7 @@ class CannotRun(RunsError):
 
 def prepare(custody: Custody, held: ExitStack) -> Command:
     """Unpack the code, make the Python environment, and return what to start."""
+    custody.tell(custody.system_log.begin)
     custody.user = bounds.user_of(custody.attempt.compute_target)
     if custody.user is not None and custody.run.requirements:
         # Installing runs code of the packages, and its result would be shared between users.

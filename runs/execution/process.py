@@ -1,8 +1,9 @@
 """A process tree that can be killed whole. Knows argv, environment, signals; pure: no Django.
 
 The tree hangs on a shim (see `shim`). How sure the kill is depends on the tier: in a
-process id `namespace` the kernel itself kills everybody; as a `subreaper` the shim walks
-/proc until nobody is left, which a fork storm may outrun.
+process id `namespace` the kernel itself kills everybody, and nobody can leave it; in a
+`cgroup` too, but a script that is allowed to can leave it; as a `subreaper` the shim
+walks /proc until nobody is left, which a fork storm may outrun.
 """
 
 import json
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from runs.execution import kernel, shim
+from runs.execution import cgroup, kernel, shim
 
 _ANSWER_SECONDS = 30.0
 _KILL_ANSWER_SECONDS = 10.0
@@ -27,6 +28,7 @@ class Tier(StrEnum):
     """The ways to kill a process tree, the strongest first."""
 
     NAMESPACE = "namespace"
+    CGROUP = "cgroup"
     SUBREAPER = "subreaper"
 
 
@@ -102,17 +104,23 @@ class ProcessTree:
         kernel.become_subreaper()  # of the shim itself, and of its children should it be killed
         self.tier = tier
         self.exit: Exit | None = None
+        try:
+            self._group = cgroup.Group() if tier is Tier.CGROUP else None
+        except OSError as error:
+            raise CannotContain(f"no process tree of tier {tier}: {error}") from error
         self._channel, theirs = socket.socketpair()
         self._received = b""
         self._running = False
         forked = os.fork()
         if forked == 0:
             self._channel.close()
-            shim.main(theirs, in_namespace=tier is Tier.NAMESPACE)
+            shim.main(theirs, in_namespace=tier is Tier.NAMESPACE, group=self._group)
         theirs.close()
         answer = self._await("ready")
         if answer is None:
             os.waitpid(forked, 0)
+            if self._group:
+                self._group.remove()
             raise CannotContain(f"no process tree of tier {tier}")
         self._shim = int(answer["pid"])
         if self._shim != forked:
@@ -174,6 +182,8 @@ class ProcessTree:
         # The shim was killed or stopped, or is outrun. Its end is that of its namespace; else take its place.
         with suppress(ProcessLookupError):
             os.kill(self._shim, signal.SIGKILL)
+        if self._group:
+            self._group.kill()
         return kill_descendants()
 
     def close(self) -> None:
@@ -183,6 +193,8 @@ class ProcessTree:
         self._channel.close()
         with suppress(ChildProcessError):
             os.waitpid(self._shim, 0)
+        if self._group:
+            self._group.remove()
 
     def _send(self, message: dict[str, Any]) -> None:
         with suppress(OSError):

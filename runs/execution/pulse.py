@@ -15,11 +15,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import connections, transaction
 
 from runs import lifecycle
 from runs.execution import host
 from runs.models import Attempt, Run
+from runs.outage import NO_DATABASE
 from runs.status import CLAIMED, RunStatus
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Pulse(threading.Thread):
                 try:
                     self._beat()
                     self._reached_at = time.monotonic()
-                except (OperationalError, InterfaceError) as error:
+                except NO_DATABASE as error:
                     logger.warning("Attempt %s cannot reach the database: %s", self.attempt, error)
                     connections.close_all()
                     self._fence_if_replaced()

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from runs import dispatch, lifecycle, limits
 from runs.execution.outcome import Outcome, Retry
 from runs.models import Attempt, Run, RunType
+from runs.outage import NO_DATABASE
 from runs.pipelines import schedule
 from runs.status import CLAIMED, TERMINAL, RunStatus
 
@@ -62,7 +63,7 @@ def _advance(pipeline_run_pk: int, at: datetime) -> None:
     """Start what comes after a step. Whoever is kept from it leaves it to the sweep."""
     try:
         schedule.advance(run_pk=pipeline_run_pk, at=at)
-    except (OperationalError, InterfaceError) as error:
+    except NO_DATABASE as error:
         logger.warning("The pipeline run %s is not advanced yet: %s", pipeline_run_pk, error)
 
 

@@ -1,8 +1,9 @@
 """The small process between a supervisor and a script: starts it, reaps all, kills all. Pure: knows no Django.
 
 A shim is forked by its supervisor and obeys messages on a socket. It is process 1 of a
-namespace where that works, else the reaper of whatever its script leaves behind. If its
-supervisor vanishes, the socket closes, and the shim kills everything and leaves.
+namespace where that works, else the reaper of whatever its script leaves behind, with a
+control group around the script where it may have one. If its supervisor vanishes, the
+socket closes, and the shim kills everything and leaves.
 """
 
 import json
@@ -18,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from runs.execution import kernel
+from runs.execution import cgroup, kernel
 
 _KILL_SECONDS = 5.0
 _RLIMITS = {
@@ -29,7 +30,7 @@ _RLIMITS = {
 }
 
 
-def main(channel: socket.socket, *, in_namespace: bool) -> NoReturn:
+def main(channel: socket.socket, *, in_namespace: bool, group: cgroup.Group | None) -> NoReturn:
     """Serve `channel` until it closes, in a child that was just forked. Never returns."""
     status = 0
     try:
@@ -48,7 +49,7 @@ def main(channel: socket.socket, *, in_namespace: bool) -> NoReturn:
             kernel.become_subreaper()
         kernel.hide_memory()
         channel.sendall(json.dumps({"event": "ready", "pid": pid}).encode() + b"\n")
-        _Shim(channel, in_namespace=in_namespace).serve()
+        _Shim(channel, in_namespace=in_namespace, group=group).serve()
     except BaseException as error:  # a forked child must never return into its parent's code
         status = 1
         with suppress(OSError):
@@ -79,9 +80,10 @@ def _number_processes_high() -> None:
 class _Shim:
     """One thread, one script at a time."""
 
-    def __init__(self, channel: socket.socket, *, in_namespace: bool) -> None:
+    def __init__(self, channel: socket.socket, *, in_namespace: bool, group: cgroup.Group | None) -> None:
         self._channel = channel
         self._in_namespace = in_namespace
+        self._group = group
         self._leader: int | None = None
         self._received = b""
         self._descriptors: list[int] = []
@@ -139,6 +141,8 @@ class _Shim:
         pid = os.fork()
         if pid == 0:
             try:
+                if self._group:
+                    self._group.enter()
                 _become(argv, environment, folder, limits, user, output, tell)
             except BaseException as error:
                 number = getattr(error, "errno", None) or 0
@@ -168,7 +172,8 @@ class _Shim:
         self._tell(event="killed", left=left)
 
     def _everybody(self) -> list[kernel.ProcessId]:
-        return kernel.descendants(os.getpid())
+        below = kernel.descendants(os.getpid())
+        return list({*below, *self._group.processes()}) if self._group else below
 
     def _send_all(self, number: int) -> None:
         if self._in_namespace:
@@ -184,6 +189,8 @@ class _Shim:
         deadline = time.monotonic() + _KILL_SECONDS
         pause = 0.0005
         while True:
+            if self._group:
+                self._group.kill()
             self._send_all(signal.SIGKILL)
             self._reap()
             left = len(self._everybody())

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 from django.utils import timezone
 
 from runs import dispatch, log_context, storage
@@ -38,6 +38,7 @@ from runs.execution.outcome import Outcome, Retry
 from runs.execution.process import CannotContain, CannotStart, Command, ProcessTree, Tier
 from runs.execution.pulse import Fenced, ToStop
 from runs.models import Attempt, Run
+from runs.outage import NO_DATABASE
 from runs.status import RunStatus
 
 logger = logging.getLogger(__name__)
@@ -175,7 +176,7 @@ def _finalize(custody: Custody, ended: Outcome) -> None:
     custody.tree.close()
     try:
         finish.finish(custody.attempt, ended, persist=patience.persist)
-    except (OperationalError, InterfaceError, storage.Unreachable):
+    except (*NO_DATABASE, storage.Unreachable):
         logger.exception("Attempt %s: the outcome stays in the spool.", custody.attempt)
     custody.pulse.stop(timeout_seconds=1)
     dispatch.flush(timeout_seconds=_HINT_SECONDS)

@@ -6,8 +6,6 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
-
 from runs import lifecycle
 from runs.execution import bounds, host
 from runs.execution.custody import Custody
@@ -16,6 +14,7 @@ from runs.execution.outcome import Outcome, Retry
 from runs.execution.process import Exit
 from runs.execution.pulse import Fenced
 from runs.models import Run
+from runs.outage import NO_DATABASE
 from runs.status import RunStatus
 
 logger = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ def _by_exit(custody: Custody, ended: Exit, pump: Pump) -> Outcome:
 
 def _stop_because(custody: Custody, reason: str) -> Outcome:
     """Ask the run to stop in the name of the system, as a person would, and stop it."""
-    with suppress(OperationalError, InterfaceError, lifecycle.LostRace, lifecycle.IllegalTransition):
+    with suppress(*NO_DATABASE, lifecycle.LostRace, lifecycle.IllegalTransition):
         at = host.now()
         fields: dict[str, Any] = {"cancel_requested_at": at, "attempt": custody.attempt.number, "actor": "supervisor"}
         run = Run.objects.get(pk=custody.run.pk)

@@ -1,13 +1,19 @@
 """Who somebody is, and the tokens they make."""
 
 import re
+import zoneinfo
+from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from runs.actions import hand_over
+from runs.models import Preferences
+
+_AREAS = ["Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"]
 
 
 class SignInForm(forms.Form):
@@ -66,3 +72,36 @@ class HandOverForm(forms.Form):
     machine = forms.CharField(
         max_length=64, validators=[RegexValidator(re.compile(r"\A[\w.-]+\Z"))], widget=forms.HiddenInput
     )
+
+
+class PreferencesForm(forms.ModelForm):
+    """What somebody chooses for all pages. The empty choice leaves it to the browser."""
+
+    language = forms.ChoiceField(
+        label=_("Language"), required=False, choices=[("", _("As my browser asks")), *settings.LANGUAGES]
+    )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        required=False,
+        help_text=_("All times are shown in it, and days in a search are days there. Exports are in UTC."),
+    )
+    has_shortcuts = forms.BooleanField(
+        label=_("Single keys are shortcuts"),
+        required=False,
+        help_text=_("Turn this off if you speak to your computer, or if keys get pressed by mistake."),
+    )
+
+    class Meta:
+        model = Preferences
+        fields = ("language", "time_zone", "has_shortcuts")
+
+    def __init__(self, *args: Any, browser_zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = self.fields["time_zone"]
+        assert isinstance(zones, forms.ChoiceField)  # noqa: S101 - for the type checker
+        zones.choices = [("", _("That of my browser: %s") % browser_zone), *((name, name) for name in time_zones())]
+
+
+def time_zones() -> list[str]:
+    """Return the names of the zones that people live in, and UTC."""
+    return ["UTC", *sorted(name for name in zoneinfo.available_timezones() if name.split("/")[0] in _AREAS)]

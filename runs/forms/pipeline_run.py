@@ -11,13 +11,49 @@ from runs import limits
 from runs.models import ComputeTarget, Experiment, Workspace
 from runs.pipelines.definition import Definition, Parameter
 from runs.pipelines.values import as_text
+from runs.translation import translated
 
 _LISTED_EXPERIMENTS = 200
-_PREFIX = "parameter-"
+PREFIX = "parameter-"
 
 
-class PipelineRunForm(forms.Form):
-    """The dialog. A parameter's field is named after it."""
+class ParametersForm(forms.Form):
+    """A form that also asks for the parameters of a pipeline. A parameter's field is named after it."""
+
+    def __init__(self, *args: Any, definition: Definition, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.definition = definition
+        for parameter in definition.parameters:
+            self.fields[PREFIX + parameter.name] = _field(parameter)
+
+    @property
+    def parameter_fields(self) -> list[forms.BoundField]:
+        """Return the fields of the parameters."""
+        return [self[name] for name in self.fields if name.startswith(PREFIX)]
+
+    def clean(self) -> dict[str, Any]:
+        """Read each parameter in its type."""
+        fields = super().clean() or {}
+        for parameter in self.definition.parameters:
+            name = PREFIX + parameter.name
+            text = fields.get(name)
+            if text in (None, "") and parameter.type != "string":
+                continue
+            try:
+                fields[name] = parameter.read(text)
+            except ValueError as error:
+                self.add_error(name, translated(error.args[0]))
+        return fields
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return the values that were given."""
+        given = {each.name: self.cleaned_data.get(PREFIX + each.name) for each in self.definition.parameters}
+        return {name: value for name, value in given.items() if value not in (None, "")}
+
+
+class PipelineRunForm(ParametersForm):
+    """The dialog."""
 
     existing = forms.ChoiceField(label=gettext_lazy("Experiment"), required=False)
     new_name = forms.CharField(
@@ -37,9 +73,8 @@ class PipelineRunForm(forms.Form):
     regenerate_outputs = forms.BooleanField(label=gettext_lazy("Run every step anew, reuse nothing"), required=False)
     idempotency_key = forms.CharField(required=False, max_length=128, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, workspace: Workspace, definition: Definition, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.definition = definition
         found = Experiment.objects.filter(workspace=workspace).active().order_by("-latest_submitted_at", "-id")
         names = list(found.values_list("name", flat=True)[:_LISTED_EXPERIMENTS])
         targets = list(ComputeTarget.objects.enabled().order_by("pk").values_list("name", flat=True))
@@ -47,42 +82,20 @@ class PipelineRunForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
             field.choices = [(each, each or _("Choose one")) for each in choices]
-        default = definition.default_compute_target
+        default = self.definition.default_compute_target
         self.initial.setdefault("compute_target", default if default in targets else next(iter(targets), ""))
-        for parameter in definition.parameters:
-            self.fields[_PREFIX + parameter.name] = _field(parameter)
-
-    @property
-    def parameter_fields(self) -> list[forms.BoundField]:
-        """Return the fields of the parameters."""
-        return [self[name] for name in self.fields if name.startswith(_PREFIX)]
 
     def clean(self) -> dict[str, Any]:
-        """Ask for one experiment, and read each parameter in its type."""
-        fields = super().clean() or {}
+        """Ask for one experiment."""
+        fields = super().clean()
         if not fields.get("existing") and not (fields.get("new_name") or "").strip():
             self.add_error("existing", _("Choose an experiment, or name a new one."))
-        for parameter in self.definition.parameters:
-            name = _PREFIX + parameter.name
-            text = fields.get(name)
-            if text in (None, "") and parameter.type != "string":
-                continue
-            try:
-                fields[name] = parameter.read(text)
-            except ValueError as error:
-                self.add_error(name, str(error))
         return fields
 
     @property
     def experiment_name(self) -> str:
         """Return the experiment that was chosen or named."""
         return self.cleaned_data["new_name"].strip() or str(self.cleaned_data["existing"])
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Return the values that were given."""
-        given = {each.name: self.cleaned_data.get(_PREFIX + each.name) for each in self.definition.parameters}
-        return {name: value for name, value in given.items() if value not in (None, "")}
 
 
 def _field(parameter: Parameter) -> forms.Field:

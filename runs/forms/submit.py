@@ -5,6 +5,8 @@ import shlex
 from typing import Any
 
 from django import forms
+from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,6 +18,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?")
 _SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd]\s*)+")
+
+
+def _waits_until() -> str:
+    return _("It waits in line until then (%s).") % timezone.localtime().tzname()
 
 
 class MultipleFiles(forms.ClearableFileInput):
@@ -149,7 +155,7 @@ class SubmitForm(forms.Form):
         label=gettext_lazy("Not before"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=gettext_lazy("It waits in line until then."),
+        help_text=lazy(_waits_until, str)(),
     )
     max_retries = forms.IntegerField(
         label=gettext_lazy("Retries"),

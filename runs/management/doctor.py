@@ -168,8 +168,14 @@ def _kill_tier() -> Iterator[Row]:
     tier = process.strongest_tier()
     if tier is process.Tier.NAMESPACE:
         yield OK, "Scripts run in a process namespace of their own: the kernel kills all of them.", ""
+    elif tier is process.Tier.CGROUP:
+        yield (
+            OK,
+            "Scripts run in a control group of their own: the kernel kills all who do not leave it.",
+            "",
+        )
     else:
-        advice = "Run workers as root, or allow user namespaces (sysctl user.max_user_namespaces)."
+        advice = "Run workers as root, allow user namespaces (sysctl user.max_user_namespaces), or set Delegate=yes."
         yield WARNING, f"This machine kills scripts by {tier}: a fork storm may outrun that.", advice
 
 

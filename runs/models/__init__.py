@@ -6,11 +6,13 @@ from runs.models.compute_target import ComputeTarget, Worker
 from runs.models.dataset import Dataset, DatasetUse
 from runs.models.experiment import Experiment, StatusCount
 from runs.models.favorite import Favorite
+from runs.models.git_patch import GitPatch
 from runs.models.lease import Lease
 from runs.models.logged_model import LoggedModel, LoggedModelMetric, LoggedModelUse
 from runs.models.metric import Metric, MetricBatch, MetricBucket, MetricPoint
 from runs.models.pipeline_draft import DraftRun, PipelineDraft
 from runs.models.pipeline_run import PipelineRun, StepRun
+from runs.models.preferences import Preferences
 from runs.models.published_pipeline import PublishedPipeline
 from runs.models.retention_rule import RetentionRule
 from runs.models.run import Run, RunType
@@ -36,6 +38,7 @@ __all__ = [
     "DraftRun",
     "Experiment",
     "Favorite",
+    "GitPatch",
     "KeyKind",
     "Lease",
     "LoggedModel",
@@ -50,6 +53,7 @@ __all__ = [
     "Param",
     "PipelineDraft",
     "PipelineRun",
+    "Preferences",
     "Property",
     "PublishedPipeline",
     "PythonEnvironment",

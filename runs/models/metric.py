@@ -1,12 +1,16 @@
 """Metrics: named series of values, with the summaries that lists and search read."""
 
-from typing import Any
+from typing import Self
 
 from django.db import models
 
 from runs import limits
 from runs.models.experiment import Experiment
+from runs.models.experiment_of_run import ExperimentOfRun
 from runs.models.run import Run
+
+# MLflow's clients measure the machine too: `system/cpu_utilization_percentage`.
+SYSTEM_PREFIX = "system/"
 
 
 class MetricKind(models.TextChoices):
@@ -19,14 +23,16 @@ class MetricKind(models.TextChoices):
     DOCUMENT = "document", "Document"  # `text` holds JSON: confusion matrix, residuals, ...
 
 
-class ExperimentOfRun(models.ForeignKey):
-    """The experiment of the row's run, filled in by itself: a run never changes it."""
+class MetricQuerySet(models.QuerySet["Metric"]):
+    """Series, by what they are about."""
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Return the row's value, which is looked up at the run unless it is set."""
-        if getattr(model_instance, self.attname) is None:
-            setattr(model_instance, self.attname, model_instance.run.experiment_id)  # type: ignore[attr-defined]
-        return super().pre_save(model_instance, add)
+    def of_training(self) -> Self:
+        """Return what scripts log: what a client measured of its machine is shown with the machine."""
+        return self.exclude(name__startswith=SYSTEM_PREFIX)
+
+    def of_the_machine(self) -> Self:
+        """Return what a client measured of its machine."""
+        return self.filter(name__startswith=SYSTEM_PREFIX)
 
 
 class Metric(models.Model):
@@ -46,6 +52,8 @@ class Metric(models.Model):
     latest_at = models.DateTimeField(null=True, blank=True)
     min_value = models.FloatField(null=True, blank=True)
     max_value = models.FloatField(null=True, blank=True)
+
+    objects = MetricQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="metric_name_per_run")]

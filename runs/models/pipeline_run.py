@@ -15,7 +15,7 @@ class PipelineRun(models.Model):
     # As `Definition.to_document` gives it, and the values of all of its parameters.
     definition = DocumentField()
     parameters = DocumentField()
-    # The compute target of steps that name none, where the definition names none either.
+    # What was chosen at submission for steps that name no compute target; it goes before what the definition says.
     default_compute_target = models.CharField(max_length=limits.COMPUTE_TARGET_NAME_LENGTH, blank=True, default="")
     continue_on_step_failure = models.BooleanField(default=False)
     regenerate_outputs = models.BooleanField(default=False)

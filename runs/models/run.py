@@ -194,7 +194,7 @@ class Run(models.Model):
             models.Index(fields=["workspace", "run_type", "-id"], name="run_workspace_type"),
             # `submitter:` and "View only my runs".
             models.Index(fields=["workspace", "submitted_by", "-id"], name="run_workspace_submitter"),
-            # A table of runs by number, end or duration (`search.paging.ORDERS`), and the ranges of
+            # A table of runs by number, end or duration (`search.orders.COLUMNS`), and the ranges of
             # these in the search bar. An experiment's numbers have the unique constraint.
             models.Index(fields=["workspace", "number", "-id"], name="run_workspace_number"),
             models.Index(fields=["workspace", "ended_at", "-id"], name="run_workspace_ended"),
@@ -251,8 +251,8 @@ class Run(models.Model):
         return self.run_id
 
     def get_absolute_url(self) -> str:
-        """Return the address of the run's Details tab."""
-        return reverse("run_detail", args=[self.run_id])
+        """Return the address of the tab with which the run's page opens: Details, or the graph of a pipeline."""
+        return reverse("run_graph" if self.run_type == RunType.PIPELINE else "run_detail", args=[self.run_id])
 
     @property
     def is_terminal(self) -> bool:

@@ -6,8 +6,9 @@ from runs import limits
 from runs.pipelines import graph, references
 from runs.pipelines.nodes import Definition, Step, variable
 from runs.pipelines.problems import Problem, nearest
+from runs.wording import say
 
-_ROOMS = "parameters.<name>, inputs.<name>, outputs.<name> or item.<name>"
+_ROOMS = say("parameters.<name>, inputs.<name>, outputs.<name> or item.<name>")
 
 
 def check(definition: Definition) -> list[Problem]:
@@ -17,32 +18,58 @@ def check(definition: Definition) -> list[Problem]:
     problems = [problem for step in definition.steps for problem in _step(step, steps, parameters)]
     for cycle in graph.cycles({step.name: [name for name in step.parents if name in steps] for step in steps.values()}):
         way = " → ".join(cycle)
-        problems.append(_of(steps[cycle[0]], "depends_on", f"These steps wait for each other: {way}."))
+        problems.append(_of(steps[cycle[0]], "depends_on", say("These steps wait for each other: {way}.", way=way)))
     if len(steps) > limits.PIPELINE_STEPS:
         problems.append(
-            Problem("", None, "steps", f"{len(steps):,} steps; at most {limits.PIPELINE_STEPS:,} are allowed.")
+            Problem(
+                "",
+                None,
+                "steps",
+                say("{steps:,} steps; at most {most:,} are allowed.", steps=len(steps), most=limits.PIPELINE_STEPS),
+            )
         )
     return problems
 
 
 def _step(step: Step, steps: dict[str, Step], parameters: dict[str, str]) -> Iterator[Problem]:
     if bool(step.script) == bool(step.command):
-        yield _of(step, "script", "Expected either a script or a command.")
+        yield _of(step, "script", say("Expected either a script or a command."))
     if step.source and step.snapshot:
-        yield _of(step, "source", "Expected either a source folder or a snapshot.")
+        yield _of(step, "source", say("Expected either a source folder or a snapshot."))
     if step.script and not step.source and not step.snapshot:
-        yield _of(step, "snapshot", f"The script {step.script!r} needs a snapshot (or a source folder) to be in.")
+        yield _of(
+            step,
+            "snapshot",
+            say("The script {script!r} needs a snapshot (or a source folder) to be in.", script=step.script),
+        )
     for number, name in enumerate(step.depends_on):
         if name not in steps:
-            yield _of(step, f"depends_on.{number}", f"There is no step {name!r}{nearest(name, steps)}")
+            yield _of(
+                step,
+                f"depends_on.{number}",
+                say("There is no step {name!r}{guess}", name=name, guess=nearest(name, steps)),
+            )
     for name, source in step.inputs.items():
         field = f"inputs.{name}"
         if source.step not in steps:
-            yield _of(step, field, f"There is no step {source.step!r}{nearest(source.step, steps)}")
+            yield _of(
+                step,
+                field,
+                say("There is no step {step!r}{guess}", step=source.step, guess=nearest(source.step, steps)),
+            )
         elif source.output not in steps[source.step].outputs:
             there = steps[source.step].outputs
-            guess = nearest(source.output, there, f"; it has {', '.join(there) or 'none'}")
-            yield _of(step, field, f"The step {source.step!r} has no output {source.output!r}{guess}")
+            guess = nearest(source.output, there, say("; it has {names}", names=", ".join(there) or say("none")))
+            yield _of(
+                step,
+                field,
+                say(
+                    "The step {step!r} has no output {output!r}{guess}",
+                    step=source.step,
+                    output=source.output,
+                    guess=guess,
+                ),
+            )
     for prefix, names in (("inputs", step.inputs), ("outputs", step.outputs)):
         yield from _same_variable(step, prefix, names)
     if step.for_each and step.for_each.parameter:
@@ -55,16 +82,39 @@ def _same_variable(step: Step, prefix: str, names: Iterable[str]) -> Iterator[Pr
     for name in names:
         held = variable(prefix[:-1].upper(), name)
         if held in seen:
-            yield _of(step, prefix, f"{seen[held]!r} and {name!r} would both be the environment variable {held}.")
+            yield _of(
+                step,
+                prefix,
+                say(
+                    "{first!r} and {name!r} would both be the environment variable {held}.",
+                    first=seen[held],
+                    name=name,
+                    held=held,
+                ),
+            )
         seen[held] = name
 
 
 def _fan_out(step: Step, item: str, parameter: str, parameters: dict[str, str]) -> Iterator[Problem]:
     field = f"for_each.{item}"
     if parameter not in parameters:
-        yield _of(step, field, f"There is no parameter {parameter!r}{nearest(parameter, parameters)}")
+        yield _of(
+            step,
+            field,
+            say(
+                "There is no parameter {parameter!r}{guess}", parameter=parameter, guess=nearest(parameter, parameters)
+            ),
+        )
     elif parameters[parameter] != "list":
-        yield _of(step, field, f"The parameter {parameter!r} is of type {parameters[parameter]}; expected list.")
+        yield _of(
+            step,
+            field,
+            say(
+                "The parameter {parameter!r} is of type {parameters}; expected list.",
+                parameter=parameter,
+                parameters=parameters[parameter],
+            ),
+        )
 
 
 def _references(step: Step, parameters: dict[str, str]) -> Iterator[Problem]:
@@ -77,11 +127,24 @@ def _references(step: Step, parameters: dict[str, str]) -> Iterator[Problem]:
     for field, text in _texts(step):
         for reference in references.find(text):
             if not reference.room:
-                yield _of(step, field, f"{reference.text[:100]!r} names nothing; expected {_ROOMS}.")
+                yield _of(
+                    step,
+                    field,
+                    say("{reference!r} names nothing; expected {rooms}.", reference=reference.text[:100], rooms=_ROOMS),
+                )
             elif reference.name not in rooms[reference.room]:
                 there = rooms[reference.room]
-                guess = nearest(reference.name, there, f"; there is {', '.join(there) or 'none'}")
-                yield _of(step, field, f"There is no {reference.room}.{reference.name}{guess}")
+                guess = nearest(reference.name, there, say("; there is {names}", names=", ".join(there) or say("none")))
+                yield _of(
+                    step,
+                    field,
+                    say(
+                        "There is no {room}.{reference}{guess}",
+                        room=reference.room,
+                        reference=reference.name,
+                        guess=guess,
+                    ),
+                )
 
 
 def _texts(step: Step) -> Iterator[tuple[str, str]]:

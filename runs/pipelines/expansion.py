@@ -11,6 +11,7 @@ from runs.pipelines import references, values
 from runs.pipelines.nodes import Definition, Step
 from runs.pipelines.problems import nearest
 from runs.pipelines.references import Reference
+from runs.wording import say
 
 # Where a step finds its inputs and leaves its outputs, in its working folder.
 INPUTS, OUTPUTS = "inputs", "outputs"
@@ -48,21 +49,24 @@ def assign(definition: Definition, assignments: Mapping[str, Any]) -> dict[str, 
     known = {parameter.name: parameter for parameter in definition.parameters}
     for name in assignments:
         if name not in known:
-            otherwise = f"; the pipeline has {', '.join(known) or 'none'}"
+            otherwise = say("; the pipeline has {names}", names=", ".join(known) or say("none"))
             raise InvalidInput(
-                f"There is no parameter {name[:100]!r}{nearest(name, known, otherwise)}", field=f"parameters.{name}"
+                say("There is no parameter {name!r}{guess}", name=name[:100], guess=nearest(name, known, otherwise)),
+                field=f"parameters.{name}",
             )
     assigned: dict[str, Any] = {}
     for name, parameter in known.items():
         value = assignments.get(name)
         if value is None:
             if parameter.is_required:
-                raise InvalidInput(f"The parameter {name!r} has no default: set it.", field=f"parameters.{name}")
+                raise InvalidInput(
+                    say("The parameter {name!r} has no default: set it.", name=name), field=f"parameters.{name}"
+                )
             value = parameter.default
         try:
             assigned[name] = parameter.read(value)
         except ValueError as error:
-            raise InvalidInput(str(error), field=f"parameters.{name}") from error
+            raise InvalidInput(error.args[0], field=f"parameters.{name}") from error
     return assigned
 
 
@@ -77,7 +81,11 @@ def plan(definition: Definition, parameters: Mapping[str, Any]) -> Iterator[Plan
             items = list(step.for_each.values or parameters[step.for_each.parameter])
             if not items:
                 raise InvalidInput(
-                    f"The parameter {step.for_each.parameter!r} is empty: {step.name!r} needs a value at least.",
+                    say(
+                        "The parameter {parameter!r} is empty: {step!r} needs a value at least.",
+                        parameter=step.for_each.parameter,
+                        step=step.name,
+                    ),
                     field=f"parameters.{step.for_each.parameter}",
                 )
         for index, item in enumerate(items):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runs.errors import InvalidInput
+from runs.wording import chain, say
 
 _TOLD = 5
 
@@ -23,9 +24,15 @@ class Problem:
         """Return the way to the field, such as `steps.train.inputs.table`."""
         return ".".join(filter(None, ["steps" if self.step else "", self.step, self.field]))
 
+    @property
+    def sentence(self) -> str:
+        """Return the message with its place before it."""
+        if self.line:
+            return say("{place} (line {line}): {message}", place=self.place, line=self.line, message=self.message)
+        return chain([f"{self.place}:", self.message]) if self.place else self.message
+
     def __str__(self) -> str:
-        where = f"{self.place} (line {self.line})" if self.line else self.place
-        return f"{where}: {self.message}" if where else self.message
+        return str(self.sentence)
 
 
 class BadPipeline(InvalidInput):
@@ -35,13 +42,13 @@ class BadPipeline(InvalidInput):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        told = [str(problem) for problem in self.problems[:_TOLD]]
+        told = [problem.sentence for problem in self.problems[:_TOLD]]
         if len(self.problems) > _TOLD:
-            told.append(f"And {len(self.problems) - _TOLD} more.")
-        super().__init__(" ".join(told), field=self.problems[0].place)
+            told.append(say("And {count} more.", count=len(self.problems) - _TOLD))
+        super().__init__(chain(told), field=self.problems[0].place)
 
 
 def nearest(word: str, names: Iterable[str], otherwise: str = "") -> str:
     """Return the end of a sentence about a wrong `word`: the name nearest to it, or `otherwise`."""
     found = difflib.get_close_matches(word, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else f"{otherwise}."
+    return say("; did you mean {name!r}?", name=found[0]) if found else say("{otherwise}.", otherwise=otherwise)

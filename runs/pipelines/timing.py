@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from runs.errors import InvalidInput
+from runs.wording import say
 
 FREQUENCIES = ("Minute", "Hour", "Day", "Week", "Month")
 WEEK_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -37,11 +38,17 @@ class Recurrence:
     def from_document(cls, document: Mapping[str, Any]) -> "Recurrence":
         """Return the recurrence that an object with its fields describes. Raises InvalidInput naming the field."""
         if unknown := set(document) - _FIELDS:
-            raise _bad("recurrence", f"has no field {min(unknown)!r}; it has {', '.join(sorted(_FIELDS))}")
+            raise _bad(
+                "recurrence",
+                say("has no field {name!r}; it has {names}", name=min(unknown), names=", ".join(sorted(_FIELDS))),
+            )
         frequency = _word(document.get("frequency"), FREQUENCIES, "frequency")
         interval = document.get("interval", 1)
         if not isinstance(interval, int) or isinstance(interval, bool) or not 1 <= interval <= LONGEST_INTERVAL:
-            raise _bad("interval", f"is {interval!r}; expected a whole number from 1 to {LONGEST_INTERVAL}")
+            raise _bad(
+                "interval",
+                say("is {value!r}; expected a whole number from 1 to {most}", value=interval, most=LONGEST_INTERVAL),
+            )
         recurrence = cls(
             frequency,
             interval,
@@ -50,9 +57,11 @@ class Recurrence:
             week_days=_week_days(document.get("week_days")),
         )
         if recurrence.week_days and frequency != "Week":
-            raise _bad("week_days", f"goes with the frequency Week only, not with {frequency}")
+            raise _bad("week_days", say("goes with the frequency Week only, not with {frequency}", frequency=frequency))
         if (recurrence.hours or recurrence.minutes) and frequency in _SECONDS:
-            raise _bad("hours" if recurrence.hours else "minutes", "goes with the frequencies Day, Week and Month only")
+            raise _bad(
+                "hours" if recurrence.hours else "minutes", say("goes with the frequencies Day, Week and Month only")
+            )
         return recurrence
 
     def to_document(self) -> dict[str, Any]:
@@ -67,13 +76,17 @@ def check_cron(text: str) -> str:
     parts = text.split()
     try:
         if len(parts) != 5:
-            raise CronSimError(f"it has {len(parts)} fields")
+            raise CronSimError(say("it has {count} fields", count=len(parts)))
         next(CronSim(text, datetime(2026, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:
-        why = str(error) or "no such day ever comes"
+        why = error.args[0] if error.args else say("no such day ever comes")
         raise InvalidInput(
-            f"{text[:100]!r} is no cron expression ({why}): expected minute, hour, day of month, month and day of"
-            " week, such as `30 6 * * MON-FRI`.",
+            say(
+                "{text!r} is no cron expression ({why}): expected minute, hour, day of month, month "
+                "and day of week, such as `30 6 * * MON-FRI`.",
+                text=text[:100],
+                why=why,
+            ),
             field="cron",
         ) from None
     return " ".join(parts)
@@ -138,7 +151,7 @@ def _times(rule: Recurrence, zone: ZoneInfo, starts_at: datetime, day: date) -> 
 def _word(value: Any, words: tuple[str, ...], field: str) -> str:
     found = next((word for word in words if str(value).lower() == word.lower()), None)
     if found is None:
-        raise _bad(field, f"is {value!r}; expected one of {', '.join(words)}")
+        raise _bad(field, say("is {value!r}; expected one of {names}", value=value, names=", ".join(words)))
     return found
 
 
@@ -146,7 +159,9 @@ def _numbers(values: Any, last: int, field: str) -> tuple[int, ...]:
     if values is None:
         return ()
     if not isinstance(values, (list, tuple)) or not all(type(each) is int and 0 <= each <= last for each in values):
-        raise _bad(field, f"is {values!r}; expected a list of whole numbers from 0 to {last}")
+        raise _bad(
+            field, say("is {value!r}; expected a list of whole numbers from 0 to {most}", value=values, most=last)
+        )
     return tuple(sorted(set(values)))
 
 
@@ -154,11 +169,13 @@ def _week_days(values: Any) -> tuple[str, ...]:
     if values is None:
         return ()
     if not isinstance(values, (list, tuple)):
-        raise _bad("week_days", f"is {values!r}; expected a list of {', '.join(WEEK_DAYS)}")
+        raise _bad(
+            "week_days", say("is {value!r}; expected a list of {names}", value=values, names=", ".join(WEEK_DAYS))
+        )
     given = {_word(each, WEEK_DAYS, "week_days") for each in values}
     return tuple(sorted(given, key=WEEK_DAYS.index))
 
 
 def _bad(field: str, problem: str) -> InvalidInput:
     named = field if field == "recurrence" else f"recurrence.{field}"
-    return InvalidInput(f"{named} {problem}.", field=named)
+    return InvalidInput(say("{named} {problem}.", named=named, problem=problem), field=named)

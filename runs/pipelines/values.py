@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from runs.wording import say
+
 # PostgreSQL stores no NUL, and half of a surrogate pair is no text at all.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # As a column of whole numbers, and what JSON carries between languages, hold them.
@@ -45,7 +47,14 @@ def read(value: Any, kind: str) -> Any:
     if isinstance(value, str) and kind != "string":
         value = _parsed(value.strip(), kind)
     if not is_of(value, kind):
-        raise ValueError(f"{as_text(value)[:100]!r} is no {kind}; expected {_EXPECTED[kind]}.")
+        raise ValueError(
+            say(
+                "{value!r} is no {kind}; expected {expected}.",
+                value=as_text(value)[:100],
+                kind=kind,
+                expected=_EXPECTED[kind],
+            )
+        )
     return list(value) if kind == "list" else value
 
 
@@ -55,11 +64,11 @@ def as_text(value: Any) -> str:
 
 
 _EXPECTED = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "list": "a list of texts, numbers and truth values, such as [1, 2]",
+    "string": say("text"),
+    "integer": say("a whole number"),
+    "number": say("a number"),
+    "boolean": say("true or false"),
+    "list": say("a list of texts, numbers and truth values, such as [1, 2]"),
 }
 
 

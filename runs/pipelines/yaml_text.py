@@ -7,6 +7,7 @@ import yaml
 
 from runs import limits
 from runs.pipelines.problems import BadPipeline, Problem
+from runs.wording import say
 
 Path = tuple[str | int, ...]
 Lines = dict[Path, int]
@@ -24,7 +25,7 @@ def read(text: str) -> tuple[Any, Lines]:
     Only what JSON knows comes out: an unquoted date is text.
     """
     if len(text) > limits.PIPELINE_LENGTH:
-        raise _refusal(None, f"It is longer than {limits.PIPELINE_LENGTH:,} characters.")
+        raise _refusal(None, say("It is longer than {most:,} characters.", most=limits.PIPELINE_LENGTH))
     try:
         loader = _LOADER(text)
         try:
@@ -34,10 +35,10 @@ def read(text: str) -> tuple[Any, Lines]:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        message = f"This is no YAML: {error.problem or error.context or 'it cannot be read'}."
+        message = say("This is no YAML: {why}.", why=error.problem or error.context or say("it cannot be read"))
         raise _refusal(mark.line + 1 if mark else None, message) from error
     except yaml.YAMLError as error:  # characters that YAML does not know
-        raise _refusal(None, f"This is no YAML: {str(error).splitlines()[0]}.") from error
+        raise _refusal(None, say("This is no YAML: {why}.", why=str(error).splitlines()[0])) from error
 
 
 def write(document: Mapping[str, Any]) -> str:
@@ -65,7 +66,7 @@ class _Walk:
         self._lines.setdefault(path, line)
         self._count += 1
         if self._count > _NODES or len(path) > _DEPTH:
-            raise _refusal(line, "It is nested too deep, or its aliases make it too large.")
+            raise _refusal(line, say("It is nested too deep, or its aliases make it too large."))
         if isinstance(node, yaml.SequenceNode):
             return [self._value(each, (*path, number)) for number, each in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
@@ -79,12 +80,16 @@ class _Walk:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                self._problems.append(_problem(path, line, "Expected a name before the colon."))
+                self._problems.append(_problem(path, line, say("Expected a name before the colon.")))
                 continue
             key = key_node.value
             if key in seen:
                 self._problems.append(
-                    _problem((*path, key), line, f"{key!r} stands here twice; first in line {seen[key]}.")
+                    _problem(
+                        (*path, key),
+                        line,
+                        say("{key!r} stands here twice; first in line {seen}.", key=key, seen=seen[key]),
+                    )
                 )
                 continue
             seen[key] = self._lines[*path, key] = line

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from runs.models import ComputeTarget, Experiment, RunType, SavedSearch, SearchKey, Tag, Workspace
 from runs.models.tag import ValueHead
-from runs.search import nodes
+from runs.search import nodes, orders
 from runs.search.fields import FIELDS
 from runs.search.nodes import Operator, Term
 from runs.status import RunStatus
@@ -30,10 +31,11 @@ class Suggestion:
 
 
 def complete(text: str, *, workspace: Workspace, user: User) -> list[Suggestion]:
-    """Return what may take the place of the last word of `text`; for an empty text the user's saved searches."""
+    """Return what may take the place of the last word of `text`; for an empty text the user's own searches."""
     if not text.strip():
-        saved = SavedSearch.objects.filter(workspace=workspace, user=user).order_by("name")[:_SHOWN]
-        return [Suggestion(search.query, 0, search.name) for search in saved]
+        own = SavedSearch.objects.filter(workspace=workspace, user=user)
+        shown = [*own.exclude(name="").order_by("name")[:_SHOWN], *own.filter(name="").order_by("-used_at")[:_SHOWN]]
+        return [Suggestion(search.query, 0, search.name or _("recent")) for search in shown]
     found = _WORD.search(text)
     word = found[0].removeprefix("-") if found else ""
     start = len(text) - len(word)
@@ -45,6 +47,8 @@ def complete(text: str, *, workspace: Workspace, user: User) -> list[Suggestion]
     if colon and name.startswith("tags."):
         key = name.removeprefix("tags.").strip('"')
         return [Suggestion(_term(("tags", key), value), start) for value in _tag_values(key, typed, workspace)]
+    if colon and name == "order":
+        return [Suggestion(_term((name,), order), start) for order in _orders(typed.strip('"'), workspace)]
     if colon and name in _VALUES:
         values = _VALUES[name](typed.strip('"'), workspace)
         return [Suggestion(_term((name,), value), start) for value in values]
@@ -66,14 +70,30 @@ def _term(path: tuple[str, ...], value: str) -> str:
 
 def _keys(word: str, workspace: Workspace) -> list[str]:
     """Return `tags.quality` and the like: keys that begin with what was typed first, then those that hold it."""
-    kind, _, typed = word.partition(".")
+    kind = word.partition(".")[0]
+    return [_term((kind, *_parts(key)), "x").removesuffix(":x") for key in _known(word, workspace)]
+
+
+def _orders(typed: str, workspace: Workspace) -> list[str]:
+    """Return orders that begin with what was typed; what hangs on runs is named by its key."""
+    sign, name = ("-", typed[1:]) if typed.startswith("-") else ("", typed)
+    if name.startswith(tuple(f"{kind}." for kind in orders.KINDS)):
+        kind = name.partition(".")[0]
+        return [f"{sign}{kind}.{key}" for key in _known(name, workspace)]
+    signs = [sign] if sign else ["-", ""]
+    found = [f"{sign}{order}" for order in orders.COLUMNS for sign in signs if order.startswith(name.lower())]
+    return [*found, *(f"{sign}{kind}." for kind in orders.KINDS if kind.startswith(name.lower()))][: 2 * _SHOWN]
+
+
+def _known(word: str, workspace: Workspace) -> list[str]:
+    kind, _dot, typed = word.partition(".")
     typed = typed.strip('"')
     known = SearchKey.objects.filter(workspace=workspace, kind=kind).order_by("key")
     keys = list(known.filter(key__istartswith=typed).values_list("key", flat=True)[:_SHOWN])
     if len(keys) < _SHOWN:
         others = known.filter(key__icontains=typed).exclude(key__istartswith=typed)
         keys += others.values_list("key", flat=True)[: _SHOWN - len(keys)]
-    return [_term((kind, *_parts(key)), "x").removesuffix(":x") for key in keys]
+    return keys
 
 
 def _parts(key: str) -> list[str]:

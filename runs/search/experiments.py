@@ -10,7 +10,9 @@ from django.db.models.functions import Cast
 from runs.models import Experiment
 from runs.models.run import RunQuerySet
 from runs.search import filters, grammar, nodes
+from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import And, Node, Not, Or, Term, Word
+from runs.wording import say
 
 Experiments = TypeVar("Experiments", bound=QuerySet[Experiment])
 
@@ -19,21 +21,27 @@ Experiments = TypeVar("Experiments", bound=QuerySet[Experiment])
 FAR = 20_000
 
 
-def apply(queryset: Experiments, text: str, *, runs: RunQuerySet, user: Any, at: datetime) -> Experiments:
+def apply(queryset: Experiments, text: str, *, runs: RunQuerySet, user: Any, at: datetime) -> tuple[Experiments, bool]:
     """Return the experiments of `queryset` that the query `text` finds, by themselves or by one of `runs`.
 
     Words are looked for in name, description and tags; there are thousands of experiments
     at most, so that each is tested. Of runs that frequent words and fields find, the
-    newest FAR count. Raises QuerySyntaxError.
+    newest FAR count: whether there are more is the second that it returns. Raises QuerySyntaxError.
     """
     tree = grammar.parse(text)
     if tree == nodes.EVERYTHING:
-        return queryset
-    found = filters.apply(runs, tree, user=user, at=at, far=FAR)
-    test = Q(pk__in=set(found.order_by().values_list("experiment_id", flat=True)))
+        return queryset, False
+    if asked := [leaf for leaf in nodes.leaves(tree) if isinstance(leaf, Term) and leaf.path[0].lower() == "order"]:
+        raise QuerySyntaxError(say("'order' is for lists of runs"), span=asked[0].span)
+    found = filters.find(runs, tree, user=user, at=at)
+    shown, horizon = found.runs, None
+    if found.few is None:
+        horizon = found.among.order_by("-pk").values_list("pk", flat=True)[FAR : FAR + 1].first()
+        shown = shown.filter(pk__gt=horizon or 0)
+    test = Q(pk__in=set(shown.order_by().values_list("experiment_id", flat=True)))
     if not any(isinstance(leaf, Term) for leaf in nodes.leaves(tree)):
         test |= _test(tree)
-    return queryset.alias(tags_text=Cast("tags", CharField())).filter(test)
+    return queryset.alias(tags_text=Cast("tags", CharField())).filter(test), horizon is not None
 
 
 def _test(tree: Node) -> Q:

@@ -8,20 +8,22 @@ from runs.search import index, nodes, plan
 from runs.search.fields import FIELDS, Scope, nearest
 from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import And, Node, Not, Or, Term, Word
-from runs.search.plan import Condition
+from runs.search.ordering import order_of, without_order
+from runs.search.plan import Condition, Found
+from runs.wording import say
 
 
-def apply(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime, far: int | None = None) -> RunQuerySet:
-    """Return the runs of `queryset` that meet `tree`, as `user` asks at `at`.
+def find(queryset: RunQuerySet, tree: Node, *, user: Any, at: datetime) -> Found:
+    """Return which runs of `queryset` meet `tree`, as `user` asks at `at`, and the order that it asks for.
 
     Archived runs are left out unless the tree speaks of them. Looks up what is rare at
-    once, see `plan`, so call it when the page is made. With `far`, what is frequent is
-    looked for among so many of the newest runs only. Raises QuerySyntaxError.
+    once, see `plan`, so call it when the page is made. Raises QuerySyntaxError.
     """
-    condition = compile_tree(tree, Scope(queryset, user, at))
+    order = order_of(tree)
+    condition = compile_tree(without_order(tree), Scope(queryset, user, at))
     if not any(is_about_archived(leaf) for leaf in nodes.leaves(tree)):
         queryset = queryset.filter(archived_at__isnull=True)
-    return plan.narrow(queryset, condition, far=far)
+    return plan.find(queryset, condition, order=order)
 
 
 def is_about_archived(leaf: Word | Term) -> bool:
@@ -56,11 +58,11 @@ def _compile_term(term: Term, scope: Scope) -> Condition:
     field = FIELDS.get(name.lower())
     if field is None:
         raise QuerySyntaxError(
-            f"unknown field '{name}'",
+            say("unknown field '{name}'", name=name),
             span=nodes.Span(term.span.position, len(name)),
             suggestion=nearest(name, FIELDS),
             expected=FIELDS,
         )
     if term.key and not field.takes_key:
-        raise QuerySyntaxError(f"'{name}' takes no key", span=term.span, expected=[f"{name}:"])
+        raise QuerySyntaxError(say("'{name}' takes no key", name=name), span=term.span, expected=[f"{name}:"])
     return field.compile(term, scope)

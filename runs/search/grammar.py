@@ -10,6 +10,7 @@ from runs import limits
 from runs.errors import InvalidInput
 from runs.search import nodes
 from runs.search.nodes import Node, Operator, Span
+from runs.wording import chain, say
 
 # AND, OR and NOT are words of the language in capitals only. A field is known by the operator
 # that follows it; a key that holds more than letters is quoted: tags."my key":x.
@@ -45,16 +46,16 @@ _PHRASES = {
     "OR": "OR",
     "NOT": "NOT",
     "MINUS": "-",
-    "FIELD": "a field such as status:",
-    "WORD": "a word",
-    "STRING": "a quoted text",
-    "VALUE": "a value",
+    "FIELD": say("a field such as status:"),
+    "WORD": say("a word"),
+    "STRING": say("a quoted text"),
+    "VALUE": say("a value"),
     "LPAR": "(",
     "RPAR": ")",
     "COLON": ":",
     "COMMA": ",",
-    "COMPARISON": "one of < <= > >= = !=",
-    "$END": "the end",
+    "COMPARISON": say("one of < <= > >= = !="),
+    "$END": say("the end"),
 }
 
 
@@ -70,12 +71,15 @@ class QuerySyntaxError(InvalidInput):
     def __init__(
         self, problem: str, *, span: Span = nodes.NOWHERE, suggestion: str = "", expected: Iterable[str] = ()
     ) -> None:
-        message = f"{problem} at {span.position + 1}"
+        where = span.position + 1
+        message = say("{problem} at {where}", problem=problem, where=where)
         self.expected = tuple(expected)
         if suggestion:
-            message += f"; did you mean '{suggestion}'?"
+            message = chain([message, say("; did you mean {name!r}?", name=suggestion)], between="")
         elif self.expected:
-            message += f"; expected {', '.join(self.expected)}"
+            message = chain(
+                [message, say("; expected {phrases}", phrases=chain(self.expected, between=", "))], between=""
+            )
         super().__init__(message, field="query")
         self.position, self.length, self.suggestion = span.position, span.length, suggestion
 
@@ -84,9 +88,9 @@ def parse(text: str) -> Node:
     """Return the tree of `text`; an empty text is met by everything. Raises QuerySyntaxError."""
     if len(text) > limits.QUERY_LENGTH:
         span = Span(limits.QUERY_LENGTH, len(text) - limits.QUERY_LENGTH)
-        raise QuerySyntaxError(f"the query is longer than {limits.QUERY_LENGTH} characters", span=span)
+        raise QuerySyntaxError(say("the query is longer than {most} characters", most=limits.QUERY_LENGTH), span=span)
     if "\0" in text:
-        raise QuerySyntaxError("a null character", span=Span(text.index("\0"), 1))
+        raise QuerySyntaxError(say("a null character"), span=Span(text.index("\0"), 1))
     try:
         tree: Node = _PARSER.parse(text)  # type: ignore[assignment]
     except UnexpectedInput as error:
@@ -94,7 +98,7 @@ def parse(text: str) -> Node:
     except VisitError as error:
         raise error.orig_exc from None
     if len(nodes.leaves(tree)) > limits.QUERY_TERMS:
-        raise QuerySyntaxError(f"more than {limits.QUERY_TERMS} terms", span=Span(0, len(text)))
+        raise QuerySyntaxError(say("more than {most} terms", most=limits.QUERY_TERMS), span=Span(0, len(text)))
     return tree
 
 
@@ -127,7 +131,7 @@ class _ToNodes(Transformer[Token, Node]):
     def compares(self, parts: list) -> Node:
         field, comparison, value = parts[0], parts[-2], parts[-1]
         if isinstance(value, nodes.Range):
-            raise QuerySyntaxError("a range after a comparison", span=value.span, expected=[":"])
+            raise QuerySyntaxError(say("a range after a comparison"), span=value.span, expected=[":"])
         return nodes.Term(_path_of(field), Operator(comparison), (value,), _span_of(field))
 
     def value(self, parts: list[Token]) -> nodes.Value | nodes.Range:
@@ -138,7 +142,9 @@ class _ToNodes(Transformer[Token, Node]):
         low, dots, high = text.partition("..")
         if dots:
             if not (low or high) or ".." in high:
-                raise QuerySyntaxError(f"'{text}' is no range", span=span, expected=["two values such as 1..5"])
+                raise QuerySyntaxError(
+                    say("'{text}' is no range", text=text), span=span, expected=[say("two values such as 1..5")]
+                )
             return nodes.Range(low, high, span)
         return nodes.Value(text, "*" in text, span)
 
@@ -152,7 +158,7 @@ def _text_of(token: Token) -> str:
         return str(token)
     text = _ESCAPE.sub(r"\1", token[1:-1])
     if not text.strip():
-        raise QuerySyntaxError("an empty text", span=_span_of(token))
+        raise QuerySyntaxError(say("an empty text"), span=_span_of(token))
     return text
 
 
@@ -161,7 +167,7 @@ def _path_of(token: Token) -> tuple[str, ...]:
         _ESCAPE.sub(r"\1", match[1]) if match[1] is not None else match[2] for match in _PATH_PART.finditer(token)
     )
     if not all(path):
-        raise QuerySyntaxError("an empty key", span=_span_of(token))
+        raise QuerySyntaxError(say("an empty key"), span=_span_of(token))
     return path
 
 
@@ -171,7 +177,7 @@ def _span_of(token: Token) -> Span:
 
 def _shallow(node: Node) -> Node:
     if nodes.depth(node) > limits.QUERY_DEPTH:
-        raise QuerySyntaxError(f"brackets nested deeper than {limits.QUERY_DEPTH} levels")
+        raise QuerySyntaxError(say("brackets nested deeper than {most} levels", most=limits.QUERY_DEPTH))
     return node
 
 
@@ -182,17 +188,19 @@ def _explain(error: UnexpectedInput, text: str) -> QuerySyntaxError:
         accepted, found = error.accepts or error.expected, error.token
         at_end = found.type == "$END"
         span = Span(len(text), 1) if at_end else Span(position, len(found))
-        problem = "the query breaks off" if at_end else f"unexpected '{found}'"
+        problem = say("the query breaks off") if at_end else say("unexpected '{text}'", text=str(found))
     else:
         accepted = error.allowed if isinstance(error, UnexpectedCharacters) else set()
         span = Span(position, 1)
-        problem = f"unexpected '{text[position : position + 1]}'"
+        problem = say("unexpected '{text}'", text=text[position : position + 1])
         if text[position : position + 1] == '"':
-            return QuerySyntaxError("this quotation mark is never closed", span=Span(position, len(text) - position))
+            return QuerySyntaxError(
+                say("this quotation mark is never closed"), span=Span(position, len(text) - position)
+            )
     if {"VALUE", "STRING"} <= set(accepted) and "WORD" not in accepted:
-        return QuerySyntaxError(problem, span=span, expected=["a value"])
+        return QuerySyntaxError(problem, span=span, expected=[_PHRASES["VALUE"]])
     if "WORD" in accepted:
-        return QuerySyntaxError(problem, span=span, expected=["a word", "a field such as status:"])
+        return QuerySyntaxError(problem, span=span, expected=[_PHRASES["WORD"], _PHRASES["FIELD"]])
     return QuerySyntaxError(problem, span=span, expected=sorted(_PHRASES.get(name, name) for name in accepted))
 
 

@@ -11,13 +11,27 @@ from django.db import connection, transaction
 from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
+from runs import rows
 from runs.models import Run, SearchText, Tag
+from runs.prepared import Prepared, repeated
 from runs.search import plan
 from runs.search.plan import Condition, at_most_few
 
 # Shorter words have no trigram.
 TRIGRAM = 3
 _BATCH = 500
+_runs = Prepared(
+    lambda *run_ids: Run.objects.filter(pk__in=run_ids).values_list(
+        "pk", "display_name", "run_id", "experiment__name", "submitted_by__username", "description"
+    )
+)
+_tags = Prepared(
+    lambda *run_ids: (
+        Tag.objects.filter(Q(*(("run", run_id) for run_id in run_ids), _connector=Q.OR))
+        .order_by("id")
+        .values_list("run_id", "key", "value")
+    )
+)
 
 
 def fold(text: str) -> str:
@@ -47,40 +61,34 @@ def refresh(*, run_ids: Iterable[int]) -> None:
         _refresh(wanted[start : start + _BATCH])
 
 
-@transaction.atomic
 def _refresh(run_ids: list[int]) -> None:
-    runs = Run.objects.filter(pk__in=run_ids).values_list(
-        "pk", "display_name", "run_id", "experiment__name", "submitted_by__username", "description"
-    )
+    wanted = repeated(run_ids)
     tags: dict[int, list[tuple[str, str | None]]] = {}
-    for run_pk, key, value in Tag.objects.filter(run__in=run_ids).order_by("id").values_list("run_id", "key", "value"):
+    for run_pk, key, value in _tags(*wanted):
         tags.setdefault(run_pk, []).append((key, value))
-    SearchText.objects.bulk_create(
+    texts = [
         (
-            SearchText(
-                run_id=pk,
-                text=text_of(
-                    display_name=display_name,
-                    run_id=run_id,
-                    experiment=experiment,
-                    submitter=submitter,
-                    tags=tags.get(pk, ()),
-                    description=description,
-                ),
-            )
-            for pk, display_name, run_id, experiment, submitter, description in runs
-        ),
-        update_conflicts=True,
-        unique_fields=["run"],
-        update_fields=["text"],
-    )
+            pk,
+            text_of(
+                display_name=display_name,
+                run_id=run_id,
+                experiment=experiment,
+                submitter=submitter,
+                tags=tags.get(pk, ()),
+                description=description,
+            ),
+        )
+        for pk, display_name, run_id, experiment, submitter, description in _runs(*wanted)
+    ]
+    rows.insert(SearchText, ("run_id", "text"), texts, unique=("run_id",), update=("text",))
 
 
 def rebuild() -> int:
     """Store the texts of all runs anew and return how many there are. Safe beside writers."""
     count, after = 0, 0
     while run_ids := list(Run.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:_BATCH]):
-        _refresh(run_ids)
+        with transaction.atomic():
+            _refresh(run_ids)
         count, after = count + len(run_ids), run_ids[-1]
     return count
 
@@ -95,7 +103,7 @@ def contains(words: Iterable[str]) -> Condition:
     long = [word for word in folded if len(word) >= TRIGRAM]
     if long:
         return Condition(test, lambda: at_most_few(_may_hold(long).values_list("pk", flat=True)))
-    return Condition(test, is_blind=True)
+    return Condition(test)
 
 
 def _may_hold(words: list[str]) -> QuerySet[SearchText]:

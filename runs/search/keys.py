@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model
 
+from runs import rows
 from runs.models import KeyKind, Metric, Param, Property, SearchKey, Tag, Workspace
+from runs.prepared import Prepared, repeated
 
 _HELD: dict[KeyKind, tuple[type[Model], str]] = {
     KeyKind.TAG: (Tag, "key"),
@@ -13,22 +15,24 @@ _HELD: dict[KeyKind, tuple[type[Model], str]] = {
     KeyKind.PARAM: (Param, "name"),
     KeyKind.METRIC: (Metric, "name"),
 }
+_known = Prepared(
+    lambda workspace, kind, *some: SearchKey.objects.filter(workspace=workspace, kind=kind, key__in=some).values_list(
+        "key", flat=True
+    )
+)
 
 
 def keep(workspace_id: int, keys: Mapping[KeyKind, Iterable[str]]) -> None:
     """Remember that runs of the workspace have `keys`: nearly always one read. In the transaction that wrote them."""
-    wanted = {(kind.value, key) for kind, some in keys.items() for key in some}
-    if not wanted:
-        return
-    test = Q(pk__in=[])
+    missing: set[tuple[str, str]] = set()
     for kind, some in keys.items():
-        test |= Q(kind=kind, key__in=list(some))
-    known = set(SearchKey.objects.filter(test, workspace_id=workspace_id).values_list("kind", "key"))
+        if wanted := set(some):
+            wanted -= set(_known(workspace_id, kind.value, *repeated(list(wanted))))
+            missing |= {(kind.value, key) for key in wanted}
     # Always in the same order, so that two writers cannot wait for each other.
-    SearchKey.objects.bulk_create(
-        (SearchKey(workspace_id=workspace_id, kind=kind, key=key) for kind, key in sorted(wanted - known)),
-        ignore_conflicts=True,
-    )
+    fresh = [(workspace_id, kind, key) for kind, key in sorted(missing)]
+    columns = ("workspace_id", "kind", "key")
+    rows.insert(SearchKey, columns, fresh, unique=columns)
 
 
 def rebuild() -> None:

@@ -9,21 +9,24 @@ bounded: it gives up as soon as there are more than FEW.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
-from django.db.models import BooleanField, Case, Exists, F, Func, Q, QuerySet, Value, When
-from django.db.models.expressions import Col
+from django.db.models import BooleanField, Case, Exists, F, Func, Max, Q, QuerySet, Value, When
 from django.db.models.lookups import In, IsNull
 
+from runs.models import Run
 from runs.models.run import RunQuerySet
 
 # Where both ways cost about the same: at two matches in a thousand, a page of 50 is full after
 # 25,000 tests, which read neighbors, while 2,000 finds are read from all over the table.
 FEW = 2_000
-# How far a walk goes for a condition that no index helps.
-FAR = 50_000
+
+# Up to so many runs, what frequent conditions have in common is found by reading all that meets each.
+# PostgreSQL fetches each row for it: an index of an expression alone does not satisfy it.
+MERGED = {"sqlite": 1_500_000, "postgresql": 250_000}
+_MERGED_AT_ONCE = 4
 
 Few = Callable[[], set[int] | None]
 Newest = Callable[[], int | None]
@@ -39,15 +42,14 @@ class Condition:
     """`test` says by itself whether a run meets it. `few` returns the ids of all that can, or None if too many.
 
     `newest` is the greatest id of all that can, where a walk would otherwise pass many
-    runs before it finds the first; None if it need not be told. What `is_blind` has no
-    index at all: where nothing else narrows the search, it is tested on the newest FAR
-    runs of the list only.
+    runs before it finds the first; None if it need not be told. `ids` are those of all
+    that can, as an index holds them, newest first.
     """
 
     test: Q
     few: Few = unknown
     newest: Newest = unknown
-    is_blind: bool = False
+    ids: QuerySet[Any, int] | None = None
 
 
 def all_of(conditions: Iterable[Condition]) -> Condition:
@@ -59,13 +61,14 @@ def all_of(conditions: Iterable[Condition]) -> Condition:
 
     def few() -> set[int] | None:
         found = (condition.few() for condition in conditions)
-        return next((ids for ids in found if ids is not None), None)
+        known = next((ids for ids in found if ids is not None), None)
+        return _in_common([c.ids for c in conditions if c.ids is not None]) if known is None else known
 
     def newest() -> int | None:
         found = [condition.newest() for condition in conditions]
         return min((pk for pk in found if pk is not None), default=None)
 
-    return Condition(test, few, newest, any(condition.is_blind for condition in conditions))
+    return Condition(test, few, newest)
 
 
 def any_of(conditions: Iterable[Condition]) -> Condition:
@@ -86,7 +89,7 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
             union |= ids
         return union if len(union) <= FEW else None
 
-    return Condition(test, few, is_blind=any(condition.is_blind for condition in conditions))
+    return Condition(test, few)
 
 
 def negation(condition: Condition) -> Condition:
@@ -95,9 +98,36 @@ def negation(condition: Condition) -> Condition:
 
 
 def at_most_few(ids: QuerySet[Any, int]) -> set[int] | None:
-    """Return `ids`, a queryset of single values, or None if they are more than FEW."""
-    found = set(ids.order_by()[: FEW + 1])
+    """Return `ids`, a queryset of single values, or None if they are more than FEW.
+
+    They should come in the order of the index that finds them: a planner that takes them
+    for few would else gather them all before the first one comes.
+    """
+    found = set(ids[: FEW + 1])
     return found if len(found) <= FEW else None
+
+
+def _in_common(ids: list[QuerySet[Any, int]]) -> set[int] | None:
+    """Return the ids that all of `ids` hold, or None if they are more than FEW, or if there is too much to read.
+
+    Each comes in order from an index, so that databases read them side by side: SQLite by
+    a merge, PostgreSQL by a join of its choice. What is frequent in each and never
+    together would else be tested on every run.
+    """
+    if len(ids) < 2:
+        return None
+    first, *others = (each.order_by() for each in ids[:_MERGED_AT_ONCE])
+    vendor = connections[first.db].vendor
+    if (Run.with_trash.aggregate(newest=Max("pk"))["newest"] or 0) > MERGED[vendor]:
+        return None
+    if vendor == "sqlite":
+        found = first.intersection(*others).order_by("-run_id")
+    else:
+        found = first.order_by("-run_id")
+        for other in others:
+            found = found.filter(run_id__in=other)
+    few = set(found[: FEW + 1])
+    return few if len(few) <= FEW else None
 
 
 class Unindexed(Func):
@@ -138,11 +168,24 @@ def is_one_of(column: str, values: Iterable[Any], *, by_index: bool = True) -> Q
     return Q(In(hidden, values)) & Q(IsNull(hidden, False))
 
 
-def narrow(queryset: RunQuerySet, condition: Condition, *, far: int | None = None) -> RunQuerySet:
-    """Return the rows of `queryset` that meet `condition`, by the shorter way.
+@dataclass(frozen=True)
+class Found:
+    """What a search found: those of `among` that meet `test`. `few` are the ids of all that can, if they are few."""
 
-    With `far`, a walk ends after so many of the newest runs of the list.
-    """
+    among: RunQuerySet
+    test: Q = field(default_factory=Q)
+    few: frozenset[int] | None = None
+    # The order that the query asks for.
+    order: str = ""
+
+    @property
+    def runs(self) -> RunQuerySet:
+        """Return the runs."""
+        return self.among.filter(self.test)
+
+
+def find(queryset: RunQuerySet, condition: Condition, *, order: str = "") -> Found:
+    """Return those rows of `queryset` that meet `condition`, by the shorter way."""
     test = condition.test
     if test and connections[queryset.db].vendor == "postgresql":
         # A closed box: PostgreSQL guesses how many meet a test, too few as a rule, and then rather sorts
@@ -150,21 +193,11 @@ def narrow(queryset: RunQuerySet, condition: Condition, *, far: int | None = Non
         test = Q(Case(When(test, then=Value(True)), default=Value(False), output_field=BooleanField()))
     few = condition.few()
     if few is not None:
-        return queryset.filter(pk__in=sorted(few)).filter(test)
+        return Found(queryset.filter(pk__in=sorted(few)), test, frozenset(few), order)
     newest = condition.newest()
-    if newest is not None:
-        queryset = queryset.filter(pk__lte=newest)
-    if far is None and condition.is_blind:
-        far = FAR
-    if far is not None:
-        horizon = queryset.order_by("-pk").values_list("pk", flat=True)[far : far + 1].first()
-        queryset = queryset.filter(pk__gt=horizon or 0)
-    return queryset.filter(test)
+    return Found(queryset if newest is None else queryset.filter(pk__lte=newest), test, order=order)
 
 
-def is_narrowed(queryset: QuerySet[Any]) -> bool:
-    """Return whether `queryset` is already down to a few rows, named by their keys."""
-    return any(
-        isinstance(part, In) and isinstance(part.lhs, Col) and part.lhs.target.primary_key
-        for part in queryset.query.where.children
-    )
+def narrow(queryset: RunQuerySet, condition: Condition) -> RunQuerySet:
+    """Return the rows of `queryset` that meet `condition`, by the shorter way."""
+    return find(queryset, condition).runs

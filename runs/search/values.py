@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 
 from runs.search.grammar import QuerySyntaxError
 from runs.search.nodes import Span
+from runs.wording import say
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])", re.IGNORECASE)
@@ -19,14 +20,18 @@ def number(text: str, span: Span) -> float:
     except ValueError:
         parsed = math.nan
     if not math.isfinite(parsed):
-        raise QuerySyntaxError(f"'{text}' is no number", span=span, expected=["a number such as 0.001"])
+        raise QuerySyntaxError(
+            say("'{text}' is no number", text=text), span=span, expected=[say("a number such as 0.001")]
+        )
     return parsed
 
 
 def whole_number(text: str, span: Span) -> int:
     """Return `text` as a whole number that a database can hold. Raises QuerySyntaxError."""
     if not re.fullmatch(r"-?[0-9]{1,18}", text):
-        raise QuerySyntaxError(f"'{text}' is no whole number", span=span, expected=["a number such as 3"])
+        raise QuerySyntaxError(
+            say("'{text}' is no whole number", text=text), span=span, expected=[say("a number such as 3")]
+        )
     return int(text)
 
 
@@ -36,7 +41,9 @@ def seconds(text: str, span: Span) -> float:
         return float(text)
     parts = _DURATION.findall(text)
     if not parts or "".join(amount + unit for amount, unit in parts) != text:
-        raise QuerySyntaxError(f"'{text}' is no duration", span=span, expected=["a duration such as 90s, 10m or 1h30m"])
+        raise QuerySyntaxError(
+            say("'{text}' is no duration", text=text), span=span, expected=[say("a duration such as 90s, 10m or 1h30m")]
+        )
     return sum(float(amount) * (0.001 if unit.lower() == "ms" else _UNITS[unit.lower()]) for amount, unit in parts)
 
 
@@ -81,5 +88,5 @@ def _guarded(read: Callable[[], tuple[datetime, datetime]], text: str, span: Spa
             raise ValueError(text)
         return first, after
     except (ValueError, OverflowError):
-        expected = ["a date such as 2026-11-23, 2026-11-23T10:00, today or 7d (seven days ago)"]
-        raise QuerySyntaxError(f"'{text}' is no time", span=span, expected=expected) from None
+        expected = [say("a date such as 2026-11-23, 2026-11-23T10:00, today or 7d (seven days ago)")]
+        raise QuerySyntaxError(say("'{text}' is no time", text=text), span=span, expected=expected) from None

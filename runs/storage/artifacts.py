@@ -10,6 +10,7 @@ from django.conf import settings
 
 from runs.errors import TooLarge
 from runs.storage import files, logs, paths
+from runs.wording import say
 
 
 def _root(run_pk: int) -> Path:
@@ -22,7 +23,9 @@ def save_artifact(run_pk: int, path: str, chunks: Iterable[bytes]) -> files.Stor
     try:
         size, digest = files.write_whole(target, chunks, limit_bytes=settings.STUDIO_ARTIFACT_BYTES)
     except (NotADirectoryError, FileExistsError, IsADirectoryError) as error:
-        raise paths.BadPath(f"{path!r} is in the way of another file of this run.", field="path") from error
+        raise paths.BadPath(
+            say("{path!r} is in the way of another file of this run.", path=path), field="path"
+        ) from error
     return files.Stored(path, size, digest, files.modified_at(target))
 
 
@@ -49,7 +52,9 @@ def append_part(run_pk: int, path: str, data: bytes, *, writer: str, offset: int
     target = paths.join(_root(run_pk), path)
     size = offset + len(data)
     if size > settings.STUDIO_ARTIFACT_BYTES:
-        raise TooLarge(f"The file is larger than {settings.STUDIO_ARTIFACT_BYTES:,} bytes.", field="file")
+        raise TooLarge(
+            say("The file is larger than {most:,} bytes.", most=settings.STUDIO_ARTIFACT_BYTES), field="file"
+        )
     root, name = files.run_folder(run_pk) / "drafts", hashlib.sha256(f"{writer}:{path}".encode()).hexdigest()
     draft = root / name
     if offset == 0:
@@ -63,7 +68,9 @@ def append_part(run_pk: int, path: str, data: bytes, *, writer: str, offset: int
             os.replace(draft, target)
         except (NotADirectoryError, FileExistsError, IsADirectoryError) as error:
             draft.unlink()
-            raise paths.BadPath(f"{path!r} is in the way of another file of this run.", field="path") from error
+            raise paths.BadPath(
+                say("{path!r} is in the way of another file of this run.", path=path), field="path"
+            ) from error
     return appended
 
 

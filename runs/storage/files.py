@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from runs.errors import TooLarge
+from runs.wording import say
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def write_whole(target: Path, chunks: Iterable[bytes], *, limit_bytes: int) -> t
             for chunk in chunks:
                 size += len(chunk)
                 if size > limit_bytes:
-                    raise TooLarge(f"The file is larger than {limit_bytes} bytes.", field="file")
+                    raise TooLarge(
+                        say("The file is larger than {limit_bytes} bytes.", limit_bytes=limit_bytes), field="file"
+                    )
                 digest.update(chunk)
                 handle.write(chunk)
         os.replace(draft, target)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runs import limits
 from runs.errors import RunsError
+from runs.wording import say
 
 # Escapes that are still escapes after the one decoding that HTTP does: somebody decodes twice (CVE-2024-1560).
 _ESCAPED = re.compile(r"%(2e|2f|5c|00|25)", re.IGNORECASE)
@@ -28,29 +29,29 @@ def check_path(path: str, *, field: str = "path") -> str:
     """
 
     def refuse(why: str) -> BadPath:
-        return BadPath(f"{path[:100]!r} is not allowed as a path: {why}.", field=field)
+        return BadPath(say("{path!r} is not allowed as a path: {why}.", path=path[:100], why=why), field=field)
 
     if not path:
-        raise BadPath("The path is empty: expected a relative path such as `outputs/model.pkl`.", field=field)
+        raise BadPath(say("The path is empty: expected a relative path such as `outputs/model.pkl`."), field=field)
     if len(path) > limits.ARTIFACT_PATH_LENGTH:
-        raise refuse(f"it is longer than {limits.ARTIFACT_PATH_LENGTH} characters")
+        raise refuse(say("it is longer than {most} characters", most=limits.ARTIFACT_PATH_LENGTH))
     if _CONTROL.search(path):
-        raise refuse("it holds a control character")
+        raise refuse(say("it holds a control character"))
     if "\\" in path:
-        raise refuse("it holds a backslash")
+        raise refuse(say("it holds a backslash"))
     if _ESCAPED.search(path):
-        raise refuse("it holds a percent escape")
+        raise refuse(say("it holds a percent escape"))
     if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
-        raise refuse("it is not relative")
+        raise refuse(say("it is not relative"))
     try:
         parts = [(part, part.encode()) for part in path.split("/")]
     except UnicodeEncodeError:
-        raise refuse("it is not valid Unicode") from None
+        raise refuse(say("it is not valid Unicode")) from None
     for part, encoded in parts:
         if part in ("", ".", ".."):
-            raise refuse(f"it has the part {part!r}")
+            raise refuse(say("it has the part {part!r}", part=part))
         if len(encoded) > _PART_BYTES:
-            raise refuse(f"it has a part of more than {_PART_BYTES} bytes")
+            raise refuse(say("it has a part of more than {most} bytes", most=_PART_BYTES))
     return path
 
 
@@ -58,5 +59,5 @@ def join(root: Path, path: str) -> Path:
     """Return `path` below `root`, or raise BadPath; also where a link on the way leads out of `root`."""
     joined = root / check_path(path)
     if not os.path.realpath(joined).startswith(os.path.realpath(root) + os.sep):
-        raise BadPath(f"{path[:100]!r} leads out of its folder.", field="path")
+        raise BadPath(say("{path!r} leads out of its folder.", path=path[:100]), field="path")
     return joined

@@ -11,15 +11,17 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from markdown_it import MarkdownIt
 
 from runs.models import Run, Workspace
 from runs.status import TILES, RunStatus, Tile
+from runs.translation import translated
 
 register = template.Library()
 
@@ -42,10 +44,11 @@ _STATUSES = {
     RunStatus.CANCELED: (gettext_lazy("Canceled"), "prohibited", "off"),
 }
 _TILES = {
-    Tile.RUNNING: (gettext_lazy("Running"), "play-circle", "busy"),
-    Tile.COMPLETED: (gettext_lazy("Completed"), "checkmark-circle", "good"),
-    Tile.FAILED: (gettext_lazy("Failed"), "dismiss-circle", "bad"),
-    Tile.OTHER: (gettext_lazy("Other"), "clock", "wait"),
+    # These stand beside a number: other languages put them in the plural.
+    Tile.RUNNING: (pgettext_lazy("runs", "Running"), "play-circle", "busy"),
+    Tile.COMPLETED: (pgettext_lazy("runs", "Completed"), "checkmark-circle", "good"),
+    Tile.FAILED: (pgettext_lazy("runs", "Failed"), "dismiss-circle", "bad"),
+    Tile.OTHER: (pgettext_lazy("runs", "Other"), "clock", "wait"),
 }
 # Raw HTML stays text. Images are left out: they would ask other hosts.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
@@ -68,10 +71,11 @@ def look_of(status: str) -> tuple[Any, str, str]:
 
 @register.simple_tag
 def status_pill(status: str, large: bool = False) -> SafeString:
-    """Return a status as icon and word, never as color alone."""
+    """Return a status as icon and word, never as color alone; in another language hover has its published name."""
     word, symbol, tone = _STATUSES[RunStatus(status)]
+    published = attributes(title=None if get_language() == settings.LANGUAGE_CODE else RunStatus(status).value)
     size = " large" if large else ""
-    return format_html('<span class="pill tone-{}{}">{}{}</span>', tone, size, icon(symbol), word)
+    return format_html('<span class="pill tone-{}{}"{}>{}{}</span>', tone, size, published, icon(symbol), word)
 
 
 @register.simple_tag
@@ -147,14 +151,23 @@ def instant(value: datetime | None, *, seconds: bool = False) -> SafeString:
     """
     if value is None:
         return SafeString(MISSING)
-    local = timezone.localtime(value)
     return format_html(
-        '<time datetime="{}" title="{}">{} {}</time>',
+        '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(timespec="milliseconds"),
         f"{value:%Y-%m-%d %H:%M:%S} UTC",
-        date_format(local, "j M Y H:i:s" if seconds else "j M Y H:i"),
-        local.tzname(),
+        local_time(value, seconds=seconds),
     )
+
+
+def local_time(value: datetime, *, seconds: bool = False) -> str:
+    """Return an instant as `instant` shows it, for the middle of a sentence."""
+    local = timezone.localtime(value)
+    return f"{date_format(local, 'j M Y H:i:s' if seconds else 'j M Y H:i')} {local.tzname()}"
+
+
+def with_zone(label: str) -> str:
+    """Return the label of an axis of times with the zone that they are in now."""
+    return f"{label} ({timezone.localtime().tzname()})"
 
 
 @register.filter
@@ -184,12 +197,15 @@ def run_duration(run: Run) -> SafeString:
 
 
 @register.filter
-def number(value: Any) -> str | SafeString:
-    """Return a number with six significant digits and its full value on hover; other values as they are."""
+def number(value: Any, characters: int = 0) -> str | SafeString:
+    """Return a number with six significant digits and its full value on hover; other values as they are.
+
+    What is no number is cut at so many `characters`, if they are given.
+    """
     if value is None or value == "":
         return MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return Truncator(str(value)).chars(characters) if characters else str(value)
     full = repr(value)
     if isinstance(value, float) and math.isfinite(value):
         shown = str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
@@ -200,8 +216,8 @@ def number(value: Any) -> str | SafeString:
 
 @register.filter
 def thousands(value: int) -> str:
-    """Return a count with its thousands apart."""
-    return f"{value:,}"
+    """Return a count with its thousands apart, as the language has it."""
+    return number_format(value, use_l10n=True, force_grouping=True)
 
 
 @register.filter
@@ -230,6 +246,12 @@ def markdown(text: str) -> SafeString:
     return format_html('<div class="markdown" hx-ignore>{}</div>', mark_safe(html))  # noqa: S308 - nh3 cleaned it
 
 
+@register.filter
+def said(value: Any) -> str:
+    """Return what a refusal, a problem or a sentence of the domain says, in the reader's language."""
+    return translated(getattr(value, "sentence", None) or getattr(value, "message", value))
+
+
 @register.simple_tag(takes_context=True)
 def url_with(context: template.RequestContext, path: str = "", **changes: Any) -> str:
     """Return this page's address, or `path`, with parameters of the query string changed; None takes one out."""
@@ -252,11 +274,19 @@ def frame(context: template.Context) -> dict[str, Any]:
     """
     request = context.get("request")
     user = getattr(request, "user", None)
+    zone = timezone.get_current_timezone_name()
     if user is None or not user.is_authenticated:
-        return {"workspace": None, "workspaces": [], "theme": _theme(request)}
+        return {"workspace": None, "workspaces": [], "theme": _theme(request), "has_shortcuts": False, "zone": zone}
     workspaces = list(Workspace.objects.visible_to(user).order_by("id"))
     current = context.get("workspace") or (workspaces[0] if workspaces else None)
-    return {"workspace": current, "workspaces": workspaces, "theme": _theme(request)}
+    chosen = getattr(user, "preferences", None)
+    return {
+        "workspace": current,
+        "workspaces": workspaces,
+        "theme": _theme(request),
+        "zone": zone,
+        "has_shortcuts": chosen is None or chosen.has_shortcuts,
+    }
 
 
 @register.simple_tag

@@ -4,10 +4,11 @@ import logging
 import sys
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views import defaults
+
+from runs.outage import NO_DATABASE
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ _RETRY_SECONDS = 2
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for an exception that nobody caught: 503 if the database does not answer, else 500."""
     error = sys.exc_info()[1]
-    if not isinstance(error, OperationalError | InterfaceError):
+    if not isinstance(error, NO_DATABASE):
         return defaults.server_error(request)
     logger.warning("The database did not answer: %s", error)
     # Without the request: who asks is in the database.

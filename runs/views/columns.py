@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from runs import limits
 from runs.errors import InvalidInput
 from runs.models import Metric, Param, Property, Run
-from runs.search import value_paging
+from runs.search import orders
 
 LEAD = "number"
 # As in the 2020 studio; metrics of the experiment join them.
@@ -109,7 +109,7 @@ def named(name: str) -> Column:
     if name in ATTRIBUTES:
         return ATTRIBUTES[name]
     try:
-        source, key, summary = value_paging.split(name)
+        source, key, summary = orders.split(name)
     except InvalidInput as problem:
         near = next(iter(difflib.get_close_matches(name, ATTRIBUTES, n=1)), "")
         hint = _("did you mean %r?") % near if near else _("expected an attribute, or such as metrics.loss.min.")
@@ -117,13 +117,14 @@ def named(name: str) -> Column:
         raise InvalidInput(text, field="columns") from problem
     if source == "metrics":
         return of_metric(key, summary)
-    label = key if source == "params" else f"{key} ({_('tag') if source == 'tags' else _('property')})"
+    kind = _("tag") if source == "tags" else _("property")
+    label = key if source == "params" else f"{key} ({kind})"
     return Column(name, label, "value" if source == "params" else "text", name, source=source, key=key)
 
 
 def of_metric(key: str, summary: str = "last") -> Column:
     """Return the column of one summary of a metric: last, min or max."""
-    is_plain = summary == "last" and key.rpartition(".")[2] not in value_paging.SUMMARIES
+    is_plain = summary == "last" and key.rpartition(".")[2] not in orders.SUMMARIES
     name = f"metrics.{key}" if is_plain else f"metrics.{key}.{summary}"
     label = {"min": _("%s, least"), "max": _("%s, greatest")}.get(summary, "%s") % key
     return Column(name, label, "number", name, source="metrics", key=key, summary=summary)
@@ -196,7 +197,7 @@ def _summary(metric: Metric | None, summary: str) -> Any:
         return None
     if summary == "last":
         return metric.latest_text[:200] if metric.latest_value is None else metric.latest_value
-    return getattr(metric, value_paging.SUMMARIES[summary])
+    return getattr(metric, orders.SUMMARIES[summary])
 
 
 def that_differ(columns: Iterable[Column], rows: list[list[Any]]) -> list[int]:

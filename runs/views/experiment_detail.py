@@ -16,8 +16,9 @@ from runs.models import Experiment, Run, Workspace
 from runs.search.fields import FIELDS
 from runs.status import Tile
 from runs.templatetags.studio import tile_query
-from runs.views import filter_chips, live, run_table, runs_bulk, status_counts, table_charts, table_views
+from runs.views import filter_chips, live, run_table, runs_bulk, searches, status_counts, table_charts, table_views
 from runs.views.request import SignedInRequest
+from runs.wording import say
 
 
 @require_GET
@@ -61,6 +62,7 @@ def experiment_detail(
         "charts": charts,
         "only_count": len(list(filter(None, only.split(",")))),
         "views": table_views.of(experiment, request.GET, user=request.user),
+        "searches": searches.of(request, workspace, query="" if table.problem else table.query),
         "chips": filter_chips.of(table.query),
         "search_fields": FIELDS,
         "operators": filter_chips.OPERATORS,
@@ -107,6 +109,9 @@ def _change(
 def _get_experiment(workspace: Workspace, name: str) -> Experiment:
     experiment = Experiment.objects.filter(workspace=workspace, name=name).first()
     if experiment is None:
-        raise NotFound(f"There is no experiment {name!r} in the workspace {workspace.name}.", field="experiment")
+        raise NotFound(
+            say("There is no experiment {name!r} in the workspace {workspace}.", name=name, workspace=workspace.name),
+            field="experiment",
+        )
     experiment.workspace = workspace
     return experiment

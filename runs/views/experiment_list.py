@@ -18,7 +18,7 @@ from runs.errors import InvalidInput
 from runs.models import Experiment, Run
 from runs.search import experiments as experiment_search
 from runs.search import paging
-from runs.views import live, sorting, status_counts
+from runs.views import live, searches, sorting, status_counts
 from runs.views.request import SignedInRequest, safe_next
 from runs.views.sorting import Column
 
@@ -48,9 +48,10 @@ def experiment_list(request: SignedInRequest, workspace_name: str) -> HttpRespon
     held = Experiment.objects.filter(workspace=workspace)
     shown: QuerySet[Experiment] = held.archived() if shows_archived else held.active()
     problem: InvalidInput | None = None
+    is_part = False
     try:
         runs = Run.objects.filter(workspace=workspace)
-        shown = experiment_search.apply(shown, query, runs=runs, user=request.user, at=now)
+        shown, is_part = experiment_search.apply(shown, query, runs=runs, user=request.user, at=now)
     except search.QuerySyntaxError as mistake:
         shown, problem = shown.none(), mistake
     page = paging.paginate(
@@ -70,6 +71,8 @@ def experiment_list(request: SignedInRequest, workspace_name: str) -> HttpRespon
         "page": page,
         "query": query,
         "problem": problem,
+        "looked_through": experiment_search.FAR if is_part else 0,
+        "searches": searches.of(request, workspace, query="" if problem else query),
         "headings": sorting.headings(_COLUMNS, order),
         "order": order,
         "shows_archived": shows_archived,

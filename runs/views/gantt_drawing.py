@@ -47,7 +47,7 @@ def draw(
         name = row.label if len(row.label) <= _NAME_LETTERS else f"{row.label[: _NAME_LETTERS - 1]}…"
         word, _symbol, tone = studio.look_of(row.status)
         told = f"{row.label}: {word}" + (f", {studio.duration(row.seconds(end))}" if row.started_at else "")
-        told += f", {_('on the critical path')}" if is_critical else ""
+        told += ", " + _("on the critical path") if is_critical else ""
         parts.append(
             f'<a class="gantt-row tone-{tone}" href="{escape(f"{address}{row.name}&index={row.index}")}"'
             f' aria-label="{escape(told)}"><title>{escape(told)}</title>'

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 
 from runs import permissions
 from runs.models import Experiment, Run
-from runs.search import paging
+from runs.search import Found, orders
 from runs.status import TERMINAL
 from runs.views import live, status_counts
 from runs.views.request import SignedInRequest
@@ -30,8 +30,8 @@ def workspace_home(request: SignedInRequest, workspace_name: str) -> HttpRespons
     can_contribute = permissions.can_contribute(request.user, workspace)
 
     counts = status_counts.of_workspace(workspace)
-    newest = Run.objects.filter(workspace=workspace, archived_at__isnull=True).top_level().for_lists()
-    runs = paging.paginate(newest, limit=_LATEST_RUNS).items
+    newest = Run.objects.filter(workspace=workspace, archived_at__isnull=True).top_level()
+    runs = orders.paginate(Found(newest), limit=_LATEST_RUNS).items
     latest = Experiment.objects.filter(workspace=workspace).active().select_related("workspace")
     experiments = list(latest.order_by("-latest_submitted_at", "-id")[:_LATEST_EXPERIMENTS])
     per_experiment = status_counts.of_experiments(experiments)

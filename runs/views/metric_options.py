@@ -8,6 +8,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy
 
+from runs.templatetags.studio import with_zone
 from runs.views.curves import Axis, Window
 
 AXES = {
@@ -73,7 +74,7 @@ def of_query(query: QueryDict) -> Options:
 
 def axis_label(axis: Axis) -> str:
     """Return what an axis is called."""
-    return str(AXES[axis])
+    return with_zone(str(AXES[axis])) if axis is Axis.TIME else str(AXES[axis])
 
 
 def _number(text: str | None) -> float | None:

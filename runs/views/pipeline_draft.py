@@ -16,6 +16,7 @@ from runs.forms.pipeline_draft import PipelineForm, StepForm
 from runs.models import PipelineDraft, Workspace
 from runs.pipelines import drawing
 from runs.pipelines.definition import Problem
+from runs.translation import translated
 from runs.views import graph_drawing
 from runs.views.request import SignedInRequest
 
@@ -59,9 +60,9 @@ def pipeline_draft_save(request: SignedInRequest, workspace_name: str, draft_id:
             at=timezone.now(),
         )
     except pipeline_drafts.DraftChanged as error:
-        return JsonResponse({"message": error.message}, status=409)
+        return JsonResponse({"message": translated(error.message)}, status=409)
     except RunsError as error:
-        return JsonResponse({"message": error.message}, status=422)
+        return JsonResponse({"message": translated(error.message)}, status=422)
     return JsonResponse(_state(draft, pipeline_drafts.examine(draft.document, workspace=workspace)))
 
 
@@ -84,10 +85,10 @@ def pipeline_draft_component(request: SignedInRequest, workspace_name: str, draf
 
     try:
         key = str(_body(request).get("component", ""))
-        name, step = pipeline_components.get_step(workspace, key, at=timezone.now())
+        taken = pipeline_components.take(workspace, key, at=timezone.now())
     except RunsError as error:
-        return JsonResponse({"message": error.message}, status=422)
-    return JsonResponse({"name": name, "step": step})
+        return JsonResponse({"message": translated(error.message)}, status=422)
+    return JsonResponse({"name": taken.name, "step": taken.step, "parameters": taken.parameters})
 
 
 def get_draft(request: SignedInRequest, workspace_name: str, draft_id: str) -> tuple[Workspace, PipelineDraft]:
@@ -118,7 +119,9 @@ def _state(draft: PipelineDraft, problems: tuple[Problem, ...]) -> dict[str, Any
         "revision": draft.revision,
         "document": draft.document,
         "positions": drawing.arrange(draft.document) | drawing.kept(draft.positions),
-        "problems": [{"step": each.step, "field": each.field, "message": each.message} for each in problems],
+        "problems": [
+            {"step": each.step, "field": each.field, "message": translated(each.message)} for each in problems
+        ],
         "yaml": pipeline_drafts.to_yaml(draft.document),
     }
 

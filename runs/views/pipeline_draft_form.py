@@ -16,6 +16,7 @@ from runs.forms.pipeline_draft import PipelineForm, StepForm
 from runs.models import PipelineDraft
 from runs.pipelines import drawing, editing
 from runs.pipelines.definition import BadPipeline
+from runs.translation import translated
 from runs.views import pipeline_draft
 from runs.views.request import SignedInRequest
 
@@ -37,10 +38,11 @@ def pipeline_draft_form(request: SignedInRequest, workspace_name: str, draft_id:
         try:
             document = _document(draft, whole, steps)
             if data.get("add"):
-                _add(document, pipeline_components.get_step(workspace, data["component"], at=timezone.now()))
+                taken = pipeline_components.take(workspace, data.get("component", ""), at=timezone.now())
+                pipeline_components.put(document, taken)
             _save(request, draft, document, data.get("revision", ""))
         except RunsError as error:
-            whole.add_error(None, error.message)
+            whole.add_error(None, translated(error.message))
         else:
             messages.success(request, _("Saved."))
             return redirect(request.path)
@@ -68,7 +70,7 @@ def pipeline_draft_yaml(request: SignedInRequest, workspace_name: str, draft_id:
         try:
             _save(request, draft, pipeline_drafts.from_yaml(text), request.POST.get("revision", ""))
         except RunsError as error:
-            refusal = error.message
+            refusal = translated(error.message)
         else:
             messages.success(request, _("Saved."))
             return redirect(request.path)
@@ -101,11 +103,6 @@ def _document(draft: PipelineDraft, whole: PipelineForm, steps: list[StepForm]) 
         raise BadPipeline([pipeline_drafts.Problem(twice, None, "name", _("Two steps have this name."))])
     document = {**whole.changed(), "name": whole.cleaned_data["name"].strip(), "steps": held}
     return editing.renamed(editing.without(document, gone), names)
-
-
-def _add(document: dict[str, Any], component: tuple[str, dict[str, Any]]) -> None:
-    name, step = component
-    document["steps"][editing.free_name(name, document["steps"])] = step
 
 
 def _save(request: SignedInRequest, draft: PipelineDraft, document: dict[str, Any], revision: str) -> None:

@@ -13,6 +13,7 @@ from runs.errors import RunsError
 from runs.forms.pipeline_run import PipelineRunForm
 from runs.pipelines import definition as definitions
 from runs.pipelines.definition import Definition
+from runs.translation import translated
 from runs.views import live, pipeline_draft
 from runs.views.request import SignedInRequest
 
@@ -48,7 +49,7 @@ def pipeline_draft_run(request: SignedInRequest, workspace_name: str, draft_id: 
                 idempotency_key=fields["idempotency_key"],
             )
         except RunsError as error:
-            form.add_error(None, error.message)
+            form.add_error(None, translated(error.message))
         else:
             address = resolve_url("run_graph", run.run_id)
             return HttpResponse(headers={"HX-Redirect": address}) if live.is_partial(request) else redirect(address)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from runs import permissions
-from runs.actions import pipeline_drafts
+from runs.actions import examples, pipeline_components, pipeline_drafts
 from runs.models import PipelineDraft
 from runs.pipelines import drawing
 from runs.views.request import SignedInRequest
@@ -32,6 +32,7 @@ def pipeline_draft_list(request: SignedInRequest, workspace_name: str) -> HttpRe
         "tab": "pipeline_draft_list",
         "rows": [(draft, len(drawing.steps_of(draft.document))) for draft in held[:_ROWS]],
         "next": held[_ROWS - 1].pk if len(held) > _ROWS else None,
+        "examples": [(each.name, each.document["name"]) for each in examples.list_pipelines()],
         "can_contribute": permissions.can_contribute(request.user, workspace),
     }
     return render(request, "pipeline/pipeline_draft_list.html", context)
@@ -39,11 +40,13 @@ def pipeline_draft_list(request: SignedInRequest, workspace_name: str) -> HttpRe
 
 @require_POST
 def pipeline_draft_new(request: SignedInRequest, workspace_name: str) -> HttpResponse:
-    """Make an empty draft and open it."""
+    """Make a draft and open it: an empty one, or one of the pipeline that `example` names."""
     workspace = permissions.get_workspace(request.user, workspace_name)
     permissions.check_can_contribute(request.user, workspace)
 
-    draft = pipeline_drafts.create(workspace=workspace, by=request.user, at=timezone.now())
+    now, example = timezone.now(), request.POST.get("example", "")
+    document = pipeline_components.example_document(workspace, example, at=now) if example else None
+    draft = pipeline_drafts.create(workspace=workspace, by=request.user, at=now, document=document)
     return redirect(draft)
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from runs import permissions
 from runs.models import Run, RunType
 from runs.search.fields import FIELDS
-from runs.views import filter_chips, live, run_table, runs_bulk
+from runs.views import filter_chips, live, run_table, runs_bulk, searches
 from runs.views.request import SignedInRequest
 
 
@@ -48,6 +48,7 @@ def _page(request: SignedInRequest, workspace_name: str, *, tab: str) -> HttpRes
         "table": table,
         "version": version,
         "has_stars": True,
+        "searches": searches.of(request, workspace, query="" if table.problem else table.query),
         "chips": filter_chips.of(table.query),
         "search_fields": FIELDS,
         "operators": filter_chips.OPERATORS,

@@ -14,6 +14,7 @@ from runs.actions import pipeline_drafts, pipeline_submission, publishing
 from runs.errors import RunsError
 from runs.models import PipelineRun
 from runs.pipelines import definition as definitions
+from runs.translation import translated
 from runs.views.request import SignedInRequest
 
 
@@ -59,7 +60,7 @@ def pipeline_run_resume(request: SignedInRequest, run_id: str) -> HttpResponse:
             run=pipeline.run, by=request.user, at=timezone.now(), idempotency_key=key and f"{key}-resume", actor="web"
         )
     except RunsError as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect("run_graph", run_id)
     messages.success(request, _("Resumed: this is the new run. What had completed is not run again."))
     return redirect("run_graph", new.run_id)
@@ -69,7 +70,7 @@ def pipeline_run_resume(request: SignedInRequest, run_id: str) -> HttpResponse:
 def pipeline_run_publish(request: SignedInRequest, run_id: str) -> HttpResponse:
     """Ask for a name, or publish the run's pipeline and show it."""
     pipeline = _get_pipeline_run(request, run_id)
-    run, definition = pipeline.run, definitions.from_document(pipeline.definition)
+    run, definition = pipeline.run, definitions.from_document(publishing.document_of(pipeline))
 
     data = request.POST if request.method == "POST" else None
     form = PublishForm(data, initial={"name": definition.name, "description": definition.description})
@@ -84,7 +85,7 @@ def pipeline_run_publish(request: SignedInRequest, run_id: str) -> HttpResponse:
                 **form.cleaned_data,
             )
         except RunsError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
+            form.add_error(error.field if error.field in form.fields else None, translated(error.message))
         else:
             messages.success(request, _("Published as version %d.") % published.version)
             return redirect(published)

@@ -3,7 +3,6 @@
 import json
 import uuid
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -11,12 +10,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from runs import permissions, shapes
-from runs.actions import pipeline_drafts, publishing, scheduling
+from runs.actions import pipeline_drafts, publishing
 from runs.errors import RunsError
 from runs.forms.pipeline_run import PipelineRunForm
 from runs.models import PublishedPipeline, Schedule
 from runs.pipelines import definition as definitions
 from runs.pipelines import drawing
+from runs.translation import translated
 from runs.views import graph_drawing, published_pipelines
 from runs.views.request import SignedInRequest
 
@@ -27,7 +27,7 @@ _SCHEDULES = 50
 @require_http_methods(["GET", "HEAD", "POST"])
 def published_pipeline(request: SignedInRequest, workspace_name: str, pipeline_id: str) -> HttpResponse:
     """Show one version, or run it."""
-    pipeline = _get(request, workspace_name, pipeline_id)
+    pipeline = get(request, workspace_name, pipeline_id)
     if request.method == "POST":
         permissions.check_can_contribute(request.user, pipeline.workspace)
 
@@ -51,7 +51,7 @@ def published_pipeline(request: SignedInRequest, workspace_name: str, pipeline_i
                 actor="web",
             )
         except RunsError as error:
-            form.add_error(None, error.message)
+            form.add_error(None, translated(error.message))
         else:
             return redirect("run_graph", run.run_id)
 
@@ -80,7 +80,7 @@ def published_pipeline(request: SignedInRequest, workspace_name: str, pipeline_i
 @require_POST
 def published_pipeline_clone(request: SignedInRequest, workspace_name: str, pipeline_id: str) -> HttpResponse:
     """Make a draft of this version and open it."""
-    pipeline = _get(request, workspace_name, pipeline_id)
+    pipeline = get(request, workspace_name, pipeline_id)
     permissions.check_can_contribute(request.user, pipeline.workspace)
 
     draft = pipeline_drafts.create(
@@ -89,22 +89,8 @@ def published_pipeline_clone(request: SignedInRequest, workspace_name: str, pipe
     return redirect(draft)
 
 
-@require_POST
-def schedule_pause(request: SignedInRequest, schedule_id: str) -> HttpResponse:
-    """Pause a schedule, or let a paused one go on."""
-    schedule = permissions.get_schedule(request.user, schedule_id)
-    permissions.check_can_contribute(request.user, schedule.workspace)
-
-    if schedule.is_paused:
-        scheduling.resume(schedule=schedule, at=timezone.now())
-        messages.success(request, _("The schedule goes on."))
-    else:
-        scheduling.pause(schedule=schedule)
-        messages.success(request, _("The schedule is paused."))
-    return redirect("published_pipeline", schedule.workspace.name, schedule.pipeline.pipeline_id)
-
-
-def _get(request: SignedInRequest, workspace_name: str, pipeline_id: str) -> PublishedPipeline:
+def get(request: SignedInRequest, workspace_name: str, pipeline_id: str) -> PublishedPipeline:
+    """Return a published pipeline of the workspace that the address names, if the user may see it."""
     pipeline = permissions.get_published_pipeline(request.user, pipeline_id)
     if pipeline.workspace.name != workspace_name:
         raise Http404

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -11,6 +11,7 @@ from runs import permissions
 from runs.actions import cancellation, describing, submission, tagging
 from runs.errors import InvalidInput, RunsError
 from runs.models import Run
+from runs.translation import translated
 from runs.views import live
 from runs.views.request import SignedInRequest
 
@@ -27,7 +28,7 @@ def run_cancel(request: SignedInRequest, run_id: str) -> HttpResponse:
             run=run, by=request.user, at=timezone.now(), grace_seconds=grace_seconds, actor="web"
         )
     except cancellation.AlreadyEnded as error:
-        messages.warning(request, error.message)
+        messages.warning(request, translated(error.message))
     else:
         messages.success(request, _("Canceled.") if run.is_terminal else _("Asked the run to stop."))
     return redirect(run)
@@ -43,7 +44,7 @@ def run_resubmit(request: SignedInRequest, run_id: str) -> HttpResponse:
     try:
         new = submission.resubmit(run=run, by=request.user, at=timezone.now(), idempotency_key=key, actor="web")
     except RunsError as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect(run)
     messages.success(request, _("Submitted again: this is the new run."))
     return redirect(new)
@@ -68,8 +69,8 @@ def run_tags(request: SignedInRequest, run_id: str) -> HttpResponse:
     except RunsError as error:
         if live.is_partial(request):
             raise  # shown as a toast
-        messages.error(request, error.message)
-    return redirect(f"{run.get_absolute_url()}#tags")
+        messages.error(request, translated(error.message))
+    return redirect(f"{resolve_url('run_detail', run.run_id)}#tags")
 
 
 @require_POST
@@ -82,8 +83,8 @@ def run_describe(request: SignedInRequest, run_id: str) -> HttpResponse:
             run=run, display_name=request.POST.get("display_name"), description=request.POST.get("description")
         )
     except RunsError as error:
-        messages.error(request, error.message)
-    return redirect(run)
+        messages.error(request, translated(error.message))
+    return redirect("run_detail", run.run_id)
 
 
 def _get_changeable_run(request: SignedInRequest, run_id: str) -> Run:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from runs.templatetags.studio import duration
 from runs.views.curves import Axis, CurvePoint
@@ -119,7 +120,9 @@ def draw(
 
     def place_y(y: float) -> str:
         if is_log:
-            share = (math.log10(y) - math.log10(y_low)) / (math.log10(y_high) - math.log10(y_low))
+            # Between the greatest doubles there is no room for an axis.
+            decades = math.log10(y_high) - math.log10(y_low) or 1.0
+            share = (math.log10(y) - math.log10(y_low)) / decades
         else:
             share = (y / 2 - y_low / 2) / (y_high / 2 - y_low / 2)
         return f"{bottom - share * (bottom - top):.1f}"
@@ -271,7 +274,7 @@ def _x_label(value: float, axis: Axis, span: float) -> str:
             at = timezone.localtime(datetime.fromtimestamp(value, UTC))
         except (ValueError, OverflowError, OSError):
             return _label(value)
-        return f"{at:%d %b %H:%M}" if span > 86_400 else f"{at:%H:%M}" if span > 600 else f"{at:%H:%M:%S}"
+        return date_format(at, "j M H:i" if span > 86_400 else "H:i" if span > 600 else "H:i:s")
     return _label(value)
 
 

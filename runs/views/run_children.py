@@ -6,7 +6,7 @@ from django.views.decorators.http import require_GET
 
 from runs import permissions
 from runs.models import Run
-from runs.search import value_paging
+from runs.search import Found, orders
 from runs.status import TERMINAL, TILES
 from runs.views import live, run_page, run_rows, run_table
 from runs.views.request import SignedInRequest
@@ -19,8 +19,8 @@ def run_children(request: SignedInRequest, run_id: str) -> HttpResponse:
 
     order = request.GET.get("order") or "created"
     children = Run.objects.filter(parent=run)
-    page = value_paging.paginate(
-        children.for_lists(),
+    page = orders.paginate(
+        Found(children),
         order=order,
         cursor=request.GET.get("cursor", ""),
         limit=run_table.ROWS_PER_PAGE,

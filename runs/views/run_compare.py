@@ -57,7 +57,7 @@ def _runs(workspace: Workspace, run_ids: Sequence[str]) -> list[Run]:
 
 def _compared(request: SignedInRequest, runs: Sequence[Run], *, shows_all: bool) -> dict[str, Any]:
     params = compare_facts.params_of(runs)
-    metrics = list(Metric.objects.filter(run__in=[run.pk for run in runs]).order_by("name"))
+    metrics = list(Metric.objects.of_training().filter(run__in=[run.pk for run in runs]).order_by("name"))
     sections = compare_facts.sections(runs, params=params, metrics=metrics, only_differing=not shows_all)
     measured = next(section.rows for section in sections if section.name == "metrics")
     # Metrics before params on the last axes: what came out stands at the right.

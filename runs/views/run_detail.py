@@ -32,7 +32,8 @@ def run_detail(request: SignedInRequest, run_id: str) -> HttpResponse:
     tags = list(Tag.objects.for_people().filter(run=run).order_by("key"))
     events = list(RunEvent.objects.filter(run=run).select_related("by").order_by("id")[:_EVENTS])
     attempts = list(Attempt.objects.filter(run=run).select_related("compute_target").order_by("-number"))
-    metrics = [(metric, shapes.latest(metric)) for metric in Metric.objects.filter(run=run).order_by("name")[:_METRICS]]
+    series = Metric.objects.of_training().filter(run=run).order_by("name")[:_METRICS]
+    metrics = [(metric, shapes.latest(metric)) for metric in series]
     waiting = run_waiting.explain(run, at=now)
     context = run_page.frame(request, run, tab="run_detail")
 

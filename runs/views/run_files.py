@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from runs import storage
 from runs.models import Artifact, Run
-from runs.views import notebooks, run_code
+from runs.views import notebooks, parquet, run_code
 
 STANDARD_LOG = "user_logs/std_log.txt"
 _LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")
@@ -43,14 +44,20 @@ class File:
 
 @dataclass
 class Preview:
-    """What is shown of a file that is no log: `kind` is image, table, markdown, notebook, code, parquet or none."""
+    """What is shown of a file that is no log: `kind` is image, table, markdown, notebook, code, columns or none.
+
+    Of a table stored in columns that cannot be read here, `text` says why.
+    """
 
     kind: str
     code: run_code.Code | None = None
     text: str = ""
     header: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
+    rows: Sequence[Sequence[str | None]] = ()
     is_cut: bool = False
+    # Of all rows and columns of a table that knows.
+    row_count: int | None = None
+    column_count: int = 0
     cells: list[notebooks.Cell] = field(default_factory=list)
     # A page or drawing, which a frame without any rights may show.
     is_page: bool = False
@@ -105,7 +112,7 @@ def _preview(file: File, handle: BinaryIO) -> Preview:
     if picture_type(file.path, data):
         return Preview("image")
     if suffix in (".parquet", ".feather", ".arrow"):
-        return Preview("parquet")
+        return _columns(handle) if suffix == ".parquet" else Preview("columns")
     if b"\x00" in data:
         return Preview("none")
     if is_cut and suffix != ".ipynb":
@@ -136,6 +143,21 @@ def _table(text: str, delimiter: str, *, is_cut: bool) -> Preview:
     except csv.Error:
         return Preview("code", code=run_code.of_file("text.txt", text.encode(), is_cut=is_cut), is_cut=is_cut)
     return Preview("table", header=rows[0] if rows else [], rows=rows[1 : _TABLE_ROWS + 1], is_cut=is_cut)
+
+
+def _columns(handle: BinaryIO) -> Preview:
+    try:
+        table = parquet.first_rows(handle)
+    except parquet.Unreadable as refusal:
+        return Preview("columns", text=str(refusal))
+    return Preview(
+        "table",
+        header=table.header,
+        rows=table.rows,
+        is_cut=len(table.rows) < table.row_count or len(table.header) < table.column_count,
+        row_count=table.row_count,
+        column_count=table.column_count,
+    )
 
 
 def _indented(text: str) -> str:

@@ -117,8 +117,9 @@ def views_of(run: Run, series: Sequence[Metric], options: Options = Options()) -
 
 
 def _series(run: Run, find: str) -> Any:
+    """Return the series to list. Those of the machine are on the Monitoring tab, and here if they are looked for."""
     found = Metric.objects.filter(run=run).order_by("name")
-    return found.filter(name__icontains=find) if find else found
+    return found.filter(name__icontains=find) if find else found.of_training()
 
 
 def _chosen(run: Run, options: Options) -> list[Metric]:
@@ -165,7 +166,7 @@ def _lines(run: Run, series: Sequence[Metric], options: Options, *, points: int)
 def _caption(lines: Sequence[run_chart.Line]) -> str:
     drawn, total = sum(len(line.points) for line in lines), sum(line.point_count for line in lines)
     words = _("%(drawn)s of %(total)s points") % {"drawn": f"{drawn:,}", "total": f"{total:,}"}
-    return f"{words}; {_('least, greatest and last of each stretch')}" if drawn < total else words
+    return words + "; " + _("least, greatest and last of each stretch") if drawn < total else words
 
 
 def _curves_url(run: Run, series: Sequence[Metric], options: Options) -> str:

@@ -10,13 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from runs import permissions, shapes
-from runs.actions import experiments, resubmission, snapshots, submission
+from runs.actions import experiments, git_patches, resubmission, snapshots, submission
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import NotFound, RunsError
 from runs.forms.resubmit import SAME, ResubmitForm, initial_of
 from runs.models import Experiment, Run, RunType, Snapshot, Workspace
+from runs.translation import translated
 from runs.views import live, submit_files
 from runs.views.request import SignedInRequest
+from runs.wording import say
 
 _REQUIREMENTS = "requirements.txt"
 _LISTED_EXPERIMENTS = 200
@@ -30,7 +32,7 @@ def respond(request: SignedInRequest, workspace: Workspace, run_id: str) -> Http
     """Show the form filled from the run; with `review` what would differ; else submit it. Part of `run_submit`."""
     source = permissions.get_run(request.user, run_id)
     if source.workspace != workspace:
-        raise NotFound(f"There is no run {run_id!r} in this workspace.", field="from")
+        raise NotFound(say("There is no run {run_id!r} in this workspace.", run_id=run_id), field="from")
     if source.run_type not in (RunType.SCRIPT, RunType.STEP):
         raise submission.DrivenByItsClient
     config = resubmission.config_of(source)
@@ -56,7 +58,7 @@ def respond(request: SignedInRequest, workspace: Workspace, run_id: str) -> Http
     except RunsError as error:
         name = {"snapshot": "upload", "path": "upload"}.get(error.field, error.field.partition(".")[0])
         form.full_clean()
-        form.add_error(name if name in form.fields else None, error.message)
+        form.add_error(name if name in form.fields else None, translated(error.message))
         return _page(request, source, form, snapshot, differences, status=422)
     return redirect(run)
 
@@ -169,6 +171,7 @@ def _submit(
         resubmitted_from=source,
         idempotency_key=form.cleaned_data["idempotency_key"],
         actor="web",
+        git_patch=git_patches.of(source) if snapshot == source.snapshot else b"",
     )
 
 

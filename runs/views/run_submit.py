@@ -14,6 +14,7 @@ from runs.actions import examples, experiments, snapshots, submission
 from runs.errors import InvalidInput, RunsError
 from runs.forms.submit import SubmitForm
 from runs.models import Experiment, Run, Snapshot, Workspace
+from runs.translation import translated
 from runs.views import run_resubmit, submit_files
 from runs.views.request import SignedInRequest
 
@@ -122,7 +123,7 @@ def _stored_upload(request: SignedInRequest, form: SubmitForm, workspace: Worksp
 def _blame(form: SubmitForm, error: RunsError) -> None:
     """Put what the domain refused beside the field that it is about."""
     name = {"snapshot": "upload", "path": "upload"}.get(error.field, error.field.partition(".")[0])
-    form.add_error(name if name in form.fields else None, error.message)
+    form.add_error(name if name in form.fields else None, translated(error.message))
 
 
 def _initial(request: SignedInRequest, workspace: Workspace, example: str) -> dict[str, Any]:

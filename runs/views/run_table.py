@@ -1,6 +1,6 @@
 """The table of runs that several pages show: searched, sorted, paged, with everything in the address."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from runs.errors import InvalidInput
 from runs.models import Experiment, Metric, Param, Run
 from runs.models.metric import MetricKind
 from runs.models.run import RunQuerySet
-from runs.search import paging, value_paging
+from runs.search import Found, orders, paging, walk
 from runs.status import TERMINAL
 from runs.views import columns, live, run_rows, sorting
 from runs.views.columns import Column
@@ -36,11 +36,15 @@ class RunTable:
     query: str
     order: str
     state: str = ""
+    # For the links that sort: the order that a query asks for would go before theirs.
+    query_without_order: str = ""
     columns: list[Column] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     hidden_count: int = 0
     next: str = ""
     previous: str = ""
+    # Where a search goes on that would have taken too long for one page.
+    onward: str = ""
     has_children: bool = False
     is_mine: bool = False
     is_favorites: bool = False
@@ -68,6 +72,11 @@ class RunTable:
         return columns.to_text(self.columns)
 
     @property
+    def looked_through(self) -> int:
+        """Return how many runs a page looks through at most."""
+        return walk.FAR
+
+    @property
     def facts(self) -> tuple[Any, ...]:
         """Return what a reader sees change, for `live.version_of`."""
         return [row.facts for row in self.rows], self.columns_text, self.next, self.previous
@@ -83,10 +92,10 @@ class RunTable:
         return padded[:position], padded[position:end], padded[end:]
 
 
-def matching(state: QueryDict, runs: RunQuerySet, *, user: Any, at: datetime, narrowed_by: str = "") -> RunQuerySet:
-    """Return those of `runs` that an address asks for: q (the search language), children=1, mine=1, favorites=1.
+def matching(state: QueryDict, runs: RunQuerySet, *, user: Any, at: datetime, narrowed_by: str = "") -> Found:
+    """Return which of `runs` an address asks for: q (the search language), children=1, mine=1, favorites=1.
 
-    Raises QuerySyntaxError.
+    In the order of the query or, where it asks for none, of the address. Raises QuerySyntaxError.
     """
     query = state.get("q", "").strip()
     # Who asks for a parent wants to see children.
@@ -94,7 +103,8 @@ def matching(state: QueryDict, runs: RunQuerySet, *, user: Any, at: datetime, na
         runs = runs.top_level()
     mine = "is:mine" if state.get("mine") == "1" else ""
     favorites = "is:favorite" if state.get("favorites") == "1" else ""
-    return search.apply(runs, query, narrowed_by, mine, favorites, user=user, at=at)
+    found = search.find(runs, query, narrowed_by, mine, favorites, user=user, at=at)
+    return replace(found, order=found.order or state.get("order") or orders.DEFAULT)
 
 
 def build(
@@ -112,11 +122,10 @@ def build(
     Raises InvalidInput for an order, a cursor or columns that are none.
     """
     state = request.GET
-    order = state.get("order") or paging.DEFAULT_ORDER
     shown = chosen_columns(state, experiment)
     asked: dict[str, Any] = {
         "query": state.get("q", "").strip(),
-        "order": order,
+        "order": state.get("order") or orders.DEFAULT,
         "state": _state(state),
         "has_children": state.get("children") == "1",
         "is_mine": state.get("mine") == "1",
@@ -126,9 +135,11 @@ def build(
     try:
         found = matching(state, runs, user=request.user, at=at, narrowed_by=narrowed_by)
     except search.QuerySyntaxError as problem:
-        return RunTable(runs=[], columns=shown, headings=sorting.headings(shown, order), problem=problem, **asked)
-    page = value_paging.paginate(
-        found.for_lists(), order=order, cursor=state.get("cursor", ""), limit=ROWS_PER_PAGE, experiment=experiment
+        headings = sorting.headings(shown, asked["order"])
+        return RunTable(runs=[], columns=shown, headings=headings, problem=problem, **asked)
+    asked |= {"order": found.order, "query_without_order": search.without_order(asked["query"])}
+    page = orders.paginate(
+        found, order=found.order, cursor=state.get("cursor", ""), limit=ROWS_PER_PAGE, experiment=experiment
     )
     return _of(page, shown, request, asked)
 
@@ -156,7 +167,7 @@ def chosen_columns(state: QueryDict, experiment: Experiment | None) -> list[Colu
 def metric_names(experiment: Experiment) -> list[str]:
     """Return the names of the metrics that the newest runs of the experiment logged as numbers."""
     newest = Run.objects.filter(experiment=experiment).top_level().order_by("-pk").values_list("pk", flat=True)
-    found = Metric.objects.filter(run__in=list(newest[:_RUNS_ASKED]), kind=MetricKind.NUMBER)
+    found = Metric.objects.of_training().filter(run__in=list(newest[:_RUNS_ASKED]), kind=MetricKind.NUMBER)
     return list(found.order_by("name").values_list("name", flat=True).distinct())
 
 
@@ -187,6 +198,7 @@ def _of(page: paging.Page[Run], shown: list[Column], request: SignedInRequest, a
         hidden_count=hidden,
         next=page.next,
         previous=page.previous,
+        onward=page.onward,
         **asked,
     )
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Q
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from runs.models import Attempt, ComputeTarget, Run, Worker
 from runs.status import UNCLAIMED, RunStatus
-from runs.templatetags.studio import duration
+from runs.templatetags.studio import duration, local_time
 
 # The estimate is the median of so many of the latest runs of the script; fewer than the second say nothing.
 _LATEST, _FEWEST = 20, 3
@@ -104,7 +105,7 @@ def _blocked(run: Run, target: ComputeTarget, at: datetime) -> Waiting | None:
     if all(worker.refusal for worker in serving):
         return Waiting(_("No worker starts it now. %s") % " ".join(sorted({worker.refusal for worker in serving})))
     if run.not_before and run.not_before > at:
-        return Waiting(_("It may not start before %s UTC.") % f"{run.not_before:%Y-%m-%d %H:%M:%S}")
+        return Waiting(_("It may not start before %s.") % local_time(run.not_before, seconds=True))
     return None
 
 
@@ -129,5 +130,7 @@ def _count_ahead(run: Run, held_by: Counter[int], at: datetime) -> int:
 
 
 def _ordinal(number: int) -> str:
+    if get_language() != settings.LANGUAGE_CODE:
+        return str(number)  # only English has endings that differ
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

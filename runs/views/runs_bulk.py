@@ -20,6 +20,7 @@ from runs.models import Experiment, Run, Workspace
 from runs.models.run import RunQuerySet
 from runs.status import Tile
 from runs.templatetags.studio import tile_query
+from runs.translation import translated
 from runs.views import run_table
 from runs.views.request import SignedInRequest, safe_next
 
@@ -42,7 +43,7 @@ def runs_bulk(request: SignedInRequest, workspace_name: str) -> HttpResponse:
         now = timezone.now()
         messages.success(request, _change(request, verb, _chosen(request, workspace, at=now), at=now))
     except RunsError as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
     return redirect(back)
 
 
@@ -79,7 +80,7 @@ def _chosen(request: SignedInRequest, workspace: Workspace, *, at: datetime) -> 
             workspace, request.POST.get("experiment", ""), request.POST.get("tile", "")
         )
         state = QueryDict(request.POST.get("state", ""))
-        return run_table.matching(state, runs, user=request.user, at=at, narrowed_by=narrowed_by)
+        return run_table.matching(state, runs, user=request.user, at=at, narrowed_by=narrowed_by).runs
     return Run.objects.filter(workspace=workspace, run_id__in=_ticked(request))
 
 
@@ -117,7 +118,7 @@ def _show(request: SignedInRequest, verb: str, workspace: Workspace, back: str) 
         if verb == "compare" and not 2 <= len(ids) <= COMPARED_AT_MOST:
             raise InvalidInput(_("Tick two to %d runs to compare them.") % COMPARED_AT_MOST, field="run")
     except InvalidInput as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect(back)
     if verb == "compare":
         return redirect(f"{compare_address(workspace)}?{urlencode({'runs': ','.join(ids)}, safe=',')}")

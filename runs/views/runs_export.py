@@ -14,13 +14,14 @@ from django.views.decorators.http import require_GET
 
 from runs import limits, permissions
 from runs.models import Experiment, Run
-from runs.models.run import RunQuerySet
-from runs.search import paging, value_paging
+from runs.search import Found, orders
 from runs.views import columns, run_table, runs_bulk
 from runs.views.columns import Column
 from runs.views.request import SignedInRequest
 
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+# The file begins at once.
+_FIRST_ROWS = 100
 # A spreadsheet takes a text that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -39,9 +40,8 @@ def runs_export(
     if "run_id" not in {column.name for column in shown}:
         shown.insert(1, columns.ATTRIBUTES["run_id"])
     found = run_table.matching(request.GET, runs, user=request.user, at=timezone.now(), narrowed_by=narrowed_by)
-    order = request.GET.get("order") or paging.DEFAULT_ORDER
     # The first page now: a mistake in the order is an answer, not a broken file.
-    rows = _rows(found, shown, order, experiment)
+    rows = _rows(found, shown, experiment)
     first = next(rows, [])
 
     lines = _csv(shown, first, rows) if form == "csv" else _json(shown, first, rows)
@@ -51,17 +51,15 @@ def runs_export(
     )
 
 
-def _rows(
-    runs: RunQuerySet, shown: list[Column], order: str, experiment: Experiment | None
-) -> Iterator[list[list[Any]]]:
+def _rows(found: Found, shown: list[Column], experiment: Experiment | None) -> Iterator[list[list[Any]]]:
     """Yield the values of all rows, a page at a time."""
-    cursor = ""
+    cursor, limit = "", min(_FIRST_ROWS, limits.PAGE_ROWS)
     needs_tags = any(column.name == "tags" or column.source == "tags" for column in shown)
-    listed = runs.for_lists().prefetch_related("tags") if needs_tags else runs.for_lists()
+    listed = Run.objects.for_lists().prefetch_related("tags") if needs_tags else Run.objects.for_lists()
     while True:
-        page = value_paging.paginate(listed, order=order, cursor=cursor, limit=limits.PAGE_ROWS, experiment=experiment)
+        page = orders.paginate(found, order=found.order, cursor=cursor, limit=limit, experiment=experiment, rows=listed)
         yield _values(page.items, shown)
-        cursor = page.next
+        cursor, limit = page.next, limits.PAGE_ROWS
         if not cursor:
             return
 

@@ -1,5 +1,6 @@
 """Sign in by password or by a link, and sign out."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.decorators import login_not_required
@@ -14,9 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from runs.actions import sign_in_throttle, tokens
 from runs.actions.sign_in_throttle import TooManyAttempts
 from runs.forms.people import SignInForm
+from runs.translation import translated
 from runs.views.request import safe_next
-
-_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @login_not_required
@@ -37,7 +37,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             form.add_error(None, _("The user name or the password is not right."))
             status = 422
         except TooManyAttempts as refusal:
-            form.add_error(None, refusal.message)
+            form.add_error(None, translated(refusal.message))
             status = 429
 
     context = {"form": form, "next": safe_next(request, default="home")}
@@ -56,7 +56,7 @@ def sign_in_link(request: HttpRequest, secret: str) -> HttpResponse:
 
     if user is None:
         return render(request, "registration/sign_in_link.html", {"is_spent": True}, status=410)
-    login(request, user, backend=_BACKEND)
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     if not user.has_usable_password():
         messages.info(request, _("You have no password yet: choose one in the user menu, under Password."))
     return redirect("home")

@@ -12,7 +12,8 @@ from runs import limits
 from runs.errors import InvalidInput
 from runs.models import Metric, Run
 from runs.models.metric import MetricKind
-from runs.search import value_paging
+from runs.search import orders
+from runs.templatetags.studio import with_zone
 from runs.views import curves, plot
 from runs.views.columns import of_metric
 from runs.views.curves import Axis, Window
@@ -91,7 +92,7 @@ def _spec(text: str) -> Spec:
 
 
 def _split(name: str) -> tuple[str, str]:
-    _kind, key, summary = value_paging.split(f"metrics.{name}")
+    _kind, key, summary = orders.split(f"metrics.{name}")
     return key, summary
 
 
@@ -119,7 +120,8 @@ def _chart(place: int, spec: Spec, runs: Sequence[Run], held: dict[tuple[int, st
     drawn = measured[-max(1, _CURVES // len(keys)) :]
     series = _curves(spec, drawn, keys, held)
     x_kind = {"time": "time", "relative": "seconds"}.get(spec.x, "number")
-    drawing = plot.draw(series, kind=spec.kind, x_label=str(AXES[spec.x]), x_kind=x_kind)
+    label = str(AXES[spec.x])
+    drawing = plot.draw(series, kind=spec.kind, x_label=with_zone(label) if x_kind == "time" else label, x_kind=x_kind)
     return TableChart(place, spec, drawing, len(measured), len(drawn))
 
 
@@ -127,7 +129,7 @@ def _by_number(name: str, number: int, runs: Sequence[Run], held: dict[tuple[int
     """Return one point of each run: the last, least or greatest value of the metric `name`."""
     key, summary = _split(name)
     found = [(run, held[run.pk, key]) for run in runs if (run.pk, key) in held]
-    valued = [(run, getattr(metric, value_paging.SUMMARIES[summary])) for run, metric in found]
+    valued = [(run, getattr(metric, orders.SUMMARIES[summary])) for run, metric in found]
     kept = [(run, value) for run, value in valued if value is not None]
     return plot.Series(
         str(of_metric(key, summary).label),

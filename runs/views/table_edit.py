@@ -17,6 +17,7 @@ from runs.models import Experiment, SearchKey, Workspace
 from runs.views import columns, live, run_table, table_charts
 from runs.views.columns import Column
 from runs.views.request import SignedInRequest
+from runs.wording import say
 
 # So many names of one kind are offered; a search finds the others.
 _OFFERED = 40
@@ -123,7 +124,10 @@ def _experiment(workspace: Workspace, name: str) -> Experiment | None:
         return None
     experiment = Experiment.objects.filter(workspace=workspace, name=name).first()
     if experiment is None:
-        raise NotFound(f"There is no experiment {name!r} in the workspace {workspace.name}.", field="experiment")
+        raise NotFound(
+            say("There is no experiment {name!r} in the workspace {workspace}.", name=name, workspace=workspace.name),
+            field="experiment",
+        )
     experiment.workspace = workspace
     return experiment
 

@@ -15,7 +15,9 @@ from runs import permissions
 from runs.actions import table_views
 from runs.errors import NotFound, RunsError
 from runs.models import DefaultView, Experiment, TableView
+from runs.translation import translated
 from runs.views.request import SignedInRequest
+from runs.wording import say
 
 # The page as it is without any view, for whom has a default one.
 STANDARD = "standard"
@@ -79,7 +81,7 @@ def view_save(request: SignedInRequest, workspace_name: str, experiment_name: st
             experiment=experiment, name=request.POST.get("name", ""), state=state, by=request.user, at=timezone.now()
         )
     except RunsError as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect(f"{experiment.get_absolute_url()}?{QueryDict(state).urlencode()}")
     messages.success(request, _("Saved the view %s.") % view.name)
     return redirect(address(experiment, view))
@@ -116,7 +118,10 @@ def _get_experiment(request: SignedInRequest, workspace_name: str, name: str) ->
     workspace = permissions.get_workspace(request.user, workspace_name)
     experiment = Experiment.objects.filter(workspace=workspace, name=name).first()
     if experiment is None:
-        raise NotFound(f"There is no experiment {name!r} in the workspace {workspace.name}.", field="experiment")
+        raise NotFound(
+            say("There is no experiment {name!r} in the workspace {workspace}.", name=name, workspace=workspace.name),
+            field="experiment",
+        )
     experiment.workspace = workspace
     return experiment
 

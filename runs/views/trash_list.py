@@ -16,7 +16,9 @@ from runs import permissions
 from runs.actions import retention, trash
 from runs.errors import InvalidInput, NotFound, PermissionDenied, RunsError
 from runs.models import Experiment, RetentionRule, Run, Workspace
+from runs.translation import translated
 from runs.views.request import SignedInRequest
+from runs.wording import say
 
 _LISTED = 200
 # A dry run counts up to here.
@@ -39,7 +41,7 @@ def run_delete(request: SignedInRequest, run_id: str) -> HttpResponse:
     try:
         count = trash.trash_run(run=run, at=timezone.now())
     except RunsError as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect(run)
     messages.success(request, ngettext("%d run is in the trash.", "%d runs are in the trash.", count) % count)
     return redirect("experiment_detail", run.workspace.name, run.experiment.name)
@@ -51,12 +53,14 @@ def experiment_delete(request: SignedInRequest, workspace_name: str, experiment_
     workspace = _changeable(request, workspace_name)
     experiment = Experiment.objects.filter(workspace=workspace, name=experiment_name).first()
     if experiment is None:
-        raise NotFound(f"There is no experiment {experiment_name!r}.", field="experiment")
+        raise NotFound(
+            say("There is no experiment {experiment_name!r}.", experiment_name=experiment_name), field="experiment"
+        )
 
     try:
         trash.trash_experiment(experiment=experiment, at=timezone.now())
     except RunsError as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect("experiment_detail", workspace.name, experiment.name)
     messages.success(request, _("The experiment is in the trash."))
     return redirect("experiment_list", workspace.name)
@@ -75,7 +79,7 @@ def trash_restore(request: SignedInRequest, workspace_name: str) -> HttpResponse
             deleted = Experiment.with_trash.filter(workspace=workspace, trashed_at__isnull=False)
             trash.restore_experiment(experiment=get_object_or_404(deleted, pk=int(key) if key.isdecimal() else 0))
     except trash.CannotRestore as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
     else:
         messages.success(request, _("Restored."))
     return redirect("trash_list", workspace.name)
@@ -86,7 +90,7 @@ def retention_rules(request: SignedInRequest, workspace_name: str) -> HttpRespon
     """Add a rule (`query`, `after_days`), or take one away (`remove`)."""
     workspace = permissions.get_workspace(request.user, workspace_name)
     if not permissions.can_own(request.user, workspace):
-        raise PermissionDenied(f"This needs the role owner in the workspace {workspace.name}.")
+        raise PermissionDenied(say("This needs the role owner in the workspace {workspace}.", workspace=workspace.name))
 
     if (removed := request.POST.get("remove", "")).isdecimal():
         RetentionRule.objects.filter(workspace=workspace, pk=int(removed)).delete()

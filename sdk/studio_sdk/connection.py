@@ -46,7 +46,7 @@ def for_this_run() -> Client:
 def find_login(url: Optional[str] = None) -> Login:
     """Return the login for `url`, or the first there is. Raises AuthenticationException."""
     for login in _logins(url):
-        if url is None or _same(login.url, url):
+        if url is None or same(login.url, url):
             return login
     where = url or DEFAULT_URL
     raise AuthenticationException(
@@ -57,7 +57,7 @@ def find_login(url: Optional[str] = None) -> Login:
 def store_login(login: Login) -> Path:
     """Keep a login for this user alone, as the first of them; return the file."""
     path = config_folder() / "logins.json"
-    others = [other for other in _stored() if not _same(other.url, login.url)]
+    others = [other for other in _stored() if not same(other.url, login.url)]
     _write_private(path, {"logins": [{"url": each.url, "token": each.token} for each in (login, *others)]})
     return path
 
@@ -65,7 +65,7 @@ def store_login(login: Login) -> Path:
 def forget_login(url: str) -> bool:
     """Remove the login for `url`; return whether there was one."""
     stored = list(_stored())
-    kept = [login for login in stored if not _same(login.url, url)]
+    kept = [login for login in stored if not same(login.url, url)]
     if len(kept) < len(stored):
         _write_private(
             config_folder() / "logins.json", {"logins": [{"url": each.url, "token": each.token} for each in kept]}
@@ -90,7 +90,7 @@ def _logins(wanted: Optional[str]) -> Iterator[Login]:
     if token and not url:
         yield Login(stored[0].url if stored else DEFAULT_URL, token)
     # The address alone chooses among what is stored.
-    yield from (login for login in stored if wanted or not url or _same(login.url, url))
+    yield from (login for login in stored if wanted or not url or same(login.url, url))
 
 
 def _stored() -> Iterator[Login]:
@@ -148,7 +148,9 @@ def _write_private(path: Path, content: dict[str, Any]) -> None:
     os.replace(temporary, path)
 
 
-def _same(one: str, other: str) -> bool:
+def same(one: str, other: str) -> bool:
+    """Return whether two addresses mean the same server."""
+
     def parts(url: str) -> tuple[Any, ...]:
         split = urlsplit(url.rstrip("/"))
         host = "127.0.0.1" if split.hostname == "localhost" else split.hostname

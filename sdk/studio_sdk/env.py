@@ -19,6 +19,11 @@ CONFIG_HOME = "STUDIO_CONFIG_HOME"
 SPOOL_FOLDER = "STUDIO_SPOOL_FOLDER"
 # How long a script that ends waits for a server that is away.
 EXIT_WAIT_SECONDS = "STUDIO_EXIT_WAIT_SECONDS"
+# Of MLflow's clients: the store that is imported, and who we are there.
+MLFLOW_URI = "MLFLOW_TRACKING_URI"
+MLFLOW_USERNAME = "MLFLOW_TRACKING_USERNAME"
+MLFLOW_PASSWORD = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 - the name of the variable
+MLFLOW_TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the name of the variable
 
 
 def text(name: str, default: str = "") -> str:

@@ -29,6 +29,21 @@ def kept_files(root: Path) -> Iterator[str]:
     yield from _walk(root, "", name, [])
 
 
+def keeps(root: Path, path: str) -> bool:
+    """Return whether `kept_files` would yield `path` if it were there: it may be one that was deleted."""
+    name = ".amlignore" if (root / ".amlignore").is_file() else ".gitignore"
+    rules: list[tuple[str, list[Rule]]] = []
+    parts = path.split("/")
+    for depth, part in enumerate(parts):
+        folder, here = "/".join(parts[:depth]), "/".join(parts[: depth + 1])
+        if (root / folder / name).is_file():
+            rules.append((folder, read(root / folder / name)))
+        is_folder = depth < len(parts) - 1
+        if part in _NEVER or _is_ignored(here, is_folder, rules) or (root / here / "pyvenv.cfg").is_file():
+            return False
+    return True
+
+
 def _walk(root: Path, folder: str, name: str, above: list[tuple[str, list[Rule]]]) -> Iterator[str]:
     here = root / folder
     rules = above

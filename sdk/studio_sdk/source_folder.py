@@ -1,11 +1,9 @@
-"""The source folder as it is submitted: its zip, and what git says of it."""
+"""The source folder as it is submitted: its zip."""
 
 from __future__ import annotations
 
 import itertools
 import os
-import re
-import subprocess
 import tempfile
 import zipfile
 from pathlib import Path
@@ -51,38 +49,6 @@ def pack(folder: Path, *, must_have: str = "") -> BinaryIO:
             _add(archive, folder / name, name)
     stream.seek(0)
     return stream  # type: ignore[return-value]
-
-
-def git_properties(folder: Path) -> dict[str, str]:
-    """Return commit, branch, remote and whether there are changes, as properties; nothing outside a repository."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not commit:
-        return {}
-    properties = {
-        "azureml.git.repository_uri": re.sub(r"(?<=://)[^/@]*@", "", _git(folder, "remote", "get-url", "origin")),
-        "azureml.git.branch": _git(folder, "symbolic-ref", "--short", "HEAD"),
-        "azureml.git.commit": commit,
-        "azureml.git.dirty": str(bool(_git(folder, "status", "--porcelain", "--", "."))),
-    }
-    return {key: value for key, value in properties.items() if value}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    # A repository may name programs in its own configuration; status would start one of them.
-    safe = ["-c", "core.fsmonitor=false"]
-    try:
-        done = subprocess.run(
-            ["git", *safe, *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _add(archive: zipfile.ZipFile, file: Path, name: str) -> None:

@@ -31,6 +31,7 @@ _ANSWER_SECONDS = 120.0
 _IDLE_SECONDS = 4.0
 _FIRST_PAUSE_SECONDS = 0.1
 _CHUNK_BYTES = 1 << 16
+_JSON = "\r\nContent-Type: application/json"
 
 # Who asks, for the events of runs. The command line puts its own name here.
 product = "studio-sdk"
@@ -51,15 +52,18 @@ class Response(NamedTuple):
 class Client:
     """A server and a token. May be shared by threads: no connection is used by two at once.
 
-    `retry_seconds` is how long a request is repeated while the server is away.
+    `retry_seconds` is how long a request is repeated while the server is away; `root` is where
+    its API begins.
 
     >>> client = Client("http://127.0.0.1:8000", token="...")
     >>> client.get("/me")["username"]
     """
 
+    root = "/api/v1"
+
     def __init__(self, url: str, *, token: str = "", retry_seconds: float = 20.0):
         self.url = url.rstrip("/")
-        self._token = token
+        self.authorization = f"Bearer {token}" if token else ""
         self.retry_seconds = retry_seconds
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -110,16 +114,17 @@ class Client:
         return self.request("PUT", path, raw=stream, headers=headers, **options).json()
 
     def post_multipart(self, path: str, *, fields: dict[str, Any], file: tuple[str, BinaryIO], key: str) -> Any:
-        """POST JSON parts and one zip, under an idempotency key: sent twice, it acts once."""
+        """POST JSON parts, small files and one zip, under an idempotency key: sent twice, it acts once."""
         boundary = uuid.uuid4().hex
         name, stream = file
         head = b""
         for field, value in fields.items():
+            is_file = isinstance(value, bytes)
+            kind = f'; filename="{field}"\r\nContent-Type: application/octet-stream'
             head += (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n'
-                "Content-Type: application/json\r\n\r\n"
-            ).encode() + json.dumps(value).encode()
-            head += b"\r\n"
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"{kind if is_file else _JSON}\r\n\r\n'
+            ).encode()
+            head += (value if is_file else json.dumps(value).encode()) + b"\r\n"
         head += (
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.zip"\r\n'
             "Content-Type: application/zip\r\n\r\n"
@@ -184,11 +189,11 @@ class Client:
         sent_headers = {
             "Accept": "application/json",
             "User-Agent": f"{product}/{VERSION}",
-            **({"Authorization": f"Bearer {self._token}"} if self._token else {}),
+            **({"Authorization": self.authorization} if self.authorization else {}),
             **({"Content-Type": "application/json"} if body is not None else {}),
             **(headers or {}),
         }
-        target = self._parts.path + "/api/v1" + path + _query(params)
+        target = self._parts.path + self.root + path + _query(params)
         may_repeat = method != "POST" if repeatable is None else repeatable
         ends_at = time.monotonic() + (self.retry_seconds if retry_seconds is None else retry_seconds)
         pause = _FIRST_PAUSE_SECONDS
@@ -330,7 +335,7 @@ def _query(params: dict[str, Any] | None) -> str:
         for key, value in (params or {}).items()
         if value is not None and value != ""
     }
-    return "?" + urllib.parse.urlencode(given) if given else ""
+    return "?" + urllib.parse.urlencode(given, doseq=True) if given else ""
 
 
 def _words(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-// The frame's own behavior: theme, time, copy, confirm, ticks, keys. Without it every page still works.
+// The frame's own behavior: theme, time, copy, confirm, ticks. Without it every page still works.
 
 const YEAR = 365 * 24 * 3600;
 
@@ -120,15 +120,3 @@ document.addEventListener("change", (event) => {
 document.addEventListener("htmx:after:swap", updateTicks);
 addEventListener("pageshow", updateTicks);
 updateTicks();
-
-// --- Keys: / goes to the search ---
-
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-  const field = document.querySelector("input[type=search]");
-  if (!field) return;
-  event.preventDefault();
-  field.focus();
-  field.select();
-});

@@ -71,6 +71,7 @@ export function options(host, chart, width, height) {
       { ...axis, label: chart.x.label, labelSize: 20, labelFont: axis.font, size: 34, ...(chart.x.kind === "seconds" ? { values: (_, marks) => marks.map(seconds) } : {}) },
       { ...axis, size: 58, values: (_, marks) => marks.map((mark) => (mark === null ? "" : short(mark))) },
     ],
+    tzDate: zoned,
     cursor: { drag: { x: true, y: false } },
     legend: { show: chart.series.length <= 12 },
     series: [
@@ -88,6 +89,9 @@ export function options(host, chart, width, height) {
     ],
   };
 }
+
+// Times as the rest of the page has them: in the zone that the user chose, not always the browser's.
+export const zoned = (seconds) => uPlot.tzDate(new Date(seconds * 1000), document.documentElement.dataset.zone || "UTC");
 
 // One table for all series: places that a series knows nothing of are no gaps of it.
 export function table(series) {

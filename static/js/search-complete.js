@@ -60,6 +60,12 @@ document.addEventListener("input", (event) => {
   clearTimeout(timer);
   timer = setTimeout(ask, DELAY);
 });
+// Typed to its end, by Enter or by leaving the field: a search to remember.
+document.addEventListener("change", ({ target }) => {
+  if (target.id !== "q" || !target.dataset.used || !target.value.trim()) return;
+  const headers = JSON.parse(document.body.getAttribute("hx-headers:inherited"));
+  fetch(target.dataset.used, { method: "POST", headers, body: new URLSearchParams({ q: target.value }), keepalive: true }).catch(() => {});
+});
 document.addEventListener("focusin", (event) => {
   if (event.target.id === "q" && !event.target.value) ask();
 });

@@ -46,8 +46,12 @@ class Api:
     def send_bytes(self, path: str, data: bytes):
         return self.client.generic("POST", ROOT + path, data, "application/zip", headers=self.headers)
 
-    def submit(self, config: dict[str, Any], snapshot: bytes | None = None, **headers: str):
+    def submit(
+        self, config: dict[str, Any], snapshot: bytes | None = None, *, git_patch: bytes | None = None, **headers: str
+    ):
         parts: dict[str, Any] = {"config": json.dumps(config)}
+        if git_patch is not None:
+            parts["git_patch"] = named(git_patch, "git_patch")
         if snapshot is not None:
             parts["snapshot"] = named(snapshot, "snapshot.zip")
         return self.client.post(f"{ROOT}/runs", parts, headers={**self.headers, **headers})

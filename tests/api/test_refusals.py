@@ -1,7 +1,7 @@
 """Every refusal has one form, and says what was expected."""
 
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from tests import factories
 
@@ -110,9 +110,10 @@ def test_a_nul_in_an_address_finds_nothing(api):
     assert error(api.get("/runs?workspace=a%00b")) == (422, "invalid")
 
 
-def test_a_database_that_is_busy_asks_to_come_again(api, monkeypatch):
+@pytest.mark.parametrize("kind", [OperationalError, InternalError])
+def test_a_database_that_is_busy_asks_to_come_again(api, monkeypatch, kind):
     def busy(runs):
-        raise OperationalError("database is locked")
+        raise kind("database is locked")
 
     monkeypatch.setattr("runs.shapes.run_documents", busy)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from runs import limits
 from runs.models import Run, RunEvent
 from runs.status import RunStatus
 from tests import factories
@@ -87,6 +88,37 @@ def test_what_git_knows_of_the_code_becomes_properties(api_for, owner, local):
         "azureml.git.commit": commit,
         "azureml.git.repository_uri": "https://example.org/repo.git",
     }
+
+
+def test_uncommitted_changes_are_kept_and_go_with_a_resubmission(api_for, owner, stranger, local, code):
+    patch = b"diff --git a/train.py b/train.py\n"
+    config = {"experiment": "e", "script": "train.py", "compute_target": "local"}
+    run = api_for(owner).submit(config, code, git_patch=patch).json()
+    again = api_for(owner).post(f"/runs/{run['run_id']}/resubmit").json()
+
+    assert b"".join(api_for(owner).get(f"/runs/{run['run_id']}/git-patch")) == patch
+    assert b"".join(api_for(owner).get(f"/runs/{again['run_id']}/git-patch")) == patch
+    assert api_for(stranger).get(f"/runs/{run['run_id']}/git-patch").status_code == 404
+
+
+def test_a_patch_that_is_too_large_is_refused_and_leaves_no_run(api_for, owner, local, code):
+    config = {"experiment": "e", "script": "train.py"}
+
+    answer = api_for(owner).submit(config, code, git_patch=b"x" * (limits.GIT_PATCH_BYTES + 1))
+
+    assert error(answer) == (422, "invalid", "git_patch")
+    assert not Run.objects.exists()
+
+
+def test_the_patch_of_an_interactive_run_is_set_once(api_for, owner, experiment):
+    api = api_for(owner)
+    address = f"/runs/{factories.run(experiment, by=owner).run_id}/git-patch"
+    none = api.get(address).status_code
+    first, same, other = [api.put(address, data) for data in (b"a", b"a", b"b")]
+
+    assert (none, first.status_code, same.status_code) == (404, 204, 204)
+    assert error(other) == (409, "has_git_patch", "git_patch")
+    assert b"".join(api.get(address)) == b"a"
 
 
 def test_the_same_request_again_is_the_same_run(api_for, owner, local, code):

@@ -2,18 +2,14 @@
 
 import json
 import os
-import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.compat.conftest import NOW, THEN
-from tests.journeys.product import Api, Product, eventually, submit, wait_for_status
+from tests.compat.conftest import NOW, THEN, mlflow_server
+from tests.journeys.product import Api, Product, submit, wait_for_status
 
 pytestmark = [pytest.mark.compat, pytest.mark.process, pytest.mark.slow]
 
@@ -51,33 +47,6 @@ def play(python: Path, folder: Path, url: str, *, token: str = "", **environment
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@contextmanager
-def mlflow_server(python: Path, folder: Path) -> Iterator[str]:
-    """The address of a real MLflow server."""
-    folder.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(python / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    stores = ["--backend-store-uri", f"sqlite:///{folder}/db.sqlite", "--artifacts-destination", str(folder / "files")]
-    environment = {
-        "PATH": f"{python}:{os.environ['PATH']}",
-        "HOME": str(folder),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, *stores], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: _is_up(url), seconds=60, about=(folder / "log").read_text)
-        yield url
-    finally:
-        os.killpg(server.pid, 9)
-        server.wait()
-
-
 def test_a_real_server_answers_the_same(environment, product: Product, tmp_path):
     python = environment(*NOW)
     token = product.manage("create_token", "admin").stdout.strip()
@@ -87,6 +56,7 @@ def test_a_real_server_answers_the_same(environment, product: Product, tmp_path)
         real = play(python, tmp_path / "real", url)
 
     assert ours["answers"] == real["answers"]
+    assert all("system/cpu_utilization_percentage" in names for names in ours["answers"]["machine"])
 
 
 def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, product: Product, tmp_path):
@@ -102,25 +72,24 @@ def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, prod
     assert (run["params"], run["metrics"]["m"]) == ({"lr": "0.1", "opt": "adam"}, 4)
     assert [(child["display_name"], child["status"]) for child in children] == [("nested", "Completed")]
     assert played["answers"]["model"] == 2
+    assert played["answers"]["large"][0]
+    assert all("system/cpu_utilization_percentage" in names for names in played["answers"]["machine"])
 
 
 def test_a_script_that_only_imports_mlflow_logs_to_its_own_run(environment, product: Product):
     api = Api(product)
     interpreter = str(environment(*THEN) / "python")
 
-    run_id = submit(api, _SCRIPT.encode(), compute_target="local", interpreter_path=interpreter)
+    run_id = submit(
+        api, _SCRIPT.encode(), experiment="autologged", compute_target="local", interpreter_path=interpreter
+    )
     wait_for_status(api, run_id, "Completed", seconds=60)
 
     run = api.get(f"/api/v1/runs/{run_id}").json()
     files = {file["path"] for file in api.get(f"/api/v1/runs/{run_id}/artifacts").json()["items"]}
+    listed = api.get("/api/v1/runs?include_children=true&experiment=autologged").json()["items"]
+    assert [item["run_id"] for item in listed] == [run_id]
     assert run["params"]["alpha"] == "0.5"
     assert "training_score" in run["metrics"]
     assert any(path.endswith("/MLmodel") for path in files)
     assert "trained" in api.get(f"/api/v1/runs/{run_id}/logs/user_logs/std_log.txt").text
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health").status_code == 200
-    except httpx.HTTPError:
-        return False

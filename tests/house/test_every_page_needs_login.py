@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 PUBLIC = {
     "sign_in": "where one signs in",
     "sign_in_link": "so does the link that `up` prints",
+    "set_language": "keeps a language in a cookie, for the sign-in page",
     "healthz": "asked by process managers",
     "readyz": "asked by process managers",
     "mlflow_health": "asked by MLflow's clients, and tells nothing",

@@ -11,8 +11,9 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+PICTURES = Path(__file__).resolve().parents[2] / "test-results" / "screenshots"
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -42,7 +43,8 @@ def page_for(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page]
     At the end of the test no page may have broken the content security policy, thrown an
     error, or asked another host for anything.
     """
-    contexts, faults = [], []
+    contexts: list[BrowserContext] = []
+    watches: list[Watch] = []
 
     def open_page(user: User | None, **options: Any) -> Page:
         context = browser.new_context(base_url=live_server.url, **options)
@@ -54,15 +56,23 @@ def page_for(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page]
             session = client.cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
         page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(f"script error: {error}"))
-        page.on("console", lambda line: _is_fault(line.text) and faults.append(line.text))
-        page.on("request", lambda request: _is_foreign(request.url, live_server.url) and faults.append(request.url))
+        watches.append(Watch(page, live_server.url))
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert not faults
+    assert [fault for watch in watches for fault in watch.faults] == []
+
+
+class Watch:
+    """What a page did that it must never do: break the content security policy, throw, ask another host."""
+
+    def __init__(self, page: Page, own: str) -> None:
+        self.faults: list[str] = []
+        page.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
+        page.on("console", lambda line: _is_fault(line.text) and self.faults.append(line.text))
+        page.on("request", lambda request: _is_foreign(request.url, own) and self.faults.append(request.url))
 
 
 def _is_fault(text: str) -> bool:
@@ -74,13 +84,13 @@ def _is_foreign(url: str, own: str) -> bool:
     return parts.scheme in {"http", "https", "ws", "wss"} and parts.netloc != urlsplit(own).netloc
 
 
-@pytest.fixture
-def shoot() -> Callable[[Page, str], None]:
-    """Keep a picture of the whole page under the folder STUDIO_SCREENSHOTS, if it is set."""
-    folder = os.environ.get("STUDIO_SCREENSHOTS")
+def shoot(page: Page, name: str) -> None:
+    """Keep a picture of the whole page, from its top, among the results of the tests."""
+    page.evaluate("scrollTo(0, 0)")
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
-    def shoot(page: Page, name: str) -> None:
-        if folder:
-            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
+@pytest.fixture(name="shoot")
+def shoot_fixture() -> Callable[[Page, str], None]:
+    """The keeper of pictures."""
     return shoot

@@ -57,12 +57,12 @@ class Product:
     def address(self) -> str:
         return re.search(r"Studio is at (http\S+)", self.output)[1]
 
-    def wait_for(self, text: str, *, seconds: float = 30) -> None:
+    def wait_for(self, text: str, *, seconds: float = 120) -> None:
         eventually(lambda: text in self.output, seconds=seconds, about=lambda: f"{text!r} in:\n{self.output}")
 
     def wait_until_ready(self) -> None:
         self.wait_for("Ctrl-C stops it")
-        eventually(self._is_ready, seconds=30, about=lambda: self.output)
+        eventually(self._is_ready, seconds=120, about=lambda: self.output)
 
     def _is_ready(self) -> bool:
         try:
@@ -154,7 +154,7 @@ def running(home: Path, *options: str, prefix: Sequence[str] = (), **environment
                 process.kill()
 
 
-def eventually(is_so: Callable[[], object], *, seconds: float = 10, about: Callable[[], str] = str) -> None:
+def eventually(is_so: Callable[[], object], *, seconds: float = 30, about: Callable[[], str] = str) -> None:
     """Wait until `is_so`, or fail."""
     deadline = time.monotonic() + seconds
     while not is_so():
@@ -190,7 +190,7 @@ def submit(api: Api, script: bytes, **config: Any) -> str:
     return answer.json()["run_id"]
 
 
-def wait_for_status(api: Api, run_id: str, status: str, *, seconds: float = 30) -> None:
+def wait_for_status(api: Api, run_id: str, status: str, *, seconds: float = 90) -> None:
     eventually(
         lambda: api.get(f"/api/v1/runs/{run_id}").json()["status"] == status,
         seconds=seconds,

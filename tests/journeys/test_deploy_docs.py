@@ -33,6 +33,7 @@ BLOCKS = BLOCK.findall((ROOT / "docs/deploy.md").read_text())
 FILES = {mark.removeprefix("file="): text for _, mark, text in BLOCKS if mark.startswith("file=")}
 UNITS = {Path(name).stem: text for name, text in FILES.items() if name.endswith(".service")}
 LOG = "logs/user_logs/std_log.txt"
+WAITER = b"import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.1)\nprint('whole')\n"
 
 
 def test_every_block_is_run_written_or_left_to_the_reader_on_purpose():
@@ -190,7 +191,7 @@ def prepare(host: Host, server) -> None:
 
 
 @pytest.mark.postgres
-def test_an_installation_is_made_backed_up_lost_restored_and_upgraded_as_it_says(host: Host) -> None:
+def test_an_installation_is_made_backed_up_lost_restored_and_upgraded_as_it_says(host: Host, tmp_path: Path) -> None:
     blocks = [text for _, mark, text in BLOCKS if mark == "run"]
     [restore] = [text for _, mark, text in BLOCKS if mark == "restore"]
     database, code, start, manage, backup, upgrade = blocks
@@ -218,12 +219,13 @@ def test_an_installation_is_made_backed_up_lost_restored_and_upgraded_as_it_says
     api = Api(host.services["studio-web"])
     assert api.get(f"/api/v1/runs/{run_id}/{LOG}").text == "kept\n"
 
-    going = submit(api, b"import time\ntime.sleep(8)\nprint('whole')\n")
+    going = submit(api, WAITER, arguments=[str(tmp_path / "go")])
     wait_for_status(api, going, "Running")
     host.run(upgrade)
     for name in UNITS:
         host.stop(name)
         host.start(name)
+    (tmp_path / "go").touch()
     wait_for_status(Api(host.services["studio-web"]), going, "Completed")
     assert api.get(f"/api/v1/runs/{going}/{LOG}").text == "whole\n"
 

@@ -1,14 +1,12 @@
 """The Designer in a browser: a pipeline drawn by mouse and keys, run by its dialog, edited without scripts."""
 
-import os
-from pathlib import Path
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from runs.models import PipelineDraft, Run, RunType, StepRun
+from runs.actions import scheduling
+from runs.models import PipelineDraft, Run, RunType, Schedule, StepRun
 from runs.status import RunStatus
 from tests import factories
 from tests.runs.views import test_run_graph
@@ -24,12 +22,6 @@ def home(tmp_path, settings):
 @pytest.fixture
 def draft(workspace, team_mate, local):
     return factories.pipeline_draft(workspace, by=team_mate)
-
-
-def picture(page, name):
-    """Keep a picture where STUDIO_TESTS_PICTURES says, if it does."""
-    if folder := os.environ.get("STUDIO_TESTS_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def node(page, name):
@@ -53,7 +45,7 @@ def saved(page):
     return PipelineDraft.objects.get().document
 
 
-def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, local):
+def test_a_pipeline_is_drawn_run_and_watched(page_for, shoot, team_mate, workspace, local):
     page = page_for(team_mate)
     page.goto(reverse("pipeline_draft_list", args=[workspace.name]))
     page.get_by_role("button", name="New pipeline").first.click()
@@ -78,7 +70,7 @@ def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, loc
     expect(page.locator(".wire")).to_have_count(1)
     node(page, "step").press("Control+y")
     page.get_by_role("button", name="Tidy up").click()
-    picture(page, "designer-drawn")
+    shoot(page, "designer-drawn")
 
     # The default compute target, in the settings of the pipeline.
     page.locator(".canvas").press("Escape")
@@ -88,7 +80,7 @@ def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, loc
     page.get_by_role("link", name="Run", exact=True).click()
     page.get_by_label("New experiment").fill("penguins")
     page.get_by_label("seed").fill("8")
-    picture(page, "designer-dialog")
+    shoot(page, "designer-dialog")
     page.locator("#run-dialog").get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url("**/graph/")
 
@@ -100,7 +92,7 @@ def test_a_pipeline_is_drawn_run_and_watched(page_for, team_mate, workspace, loc
     expect(page.locator("#step-title")).to_have_text("prepare")
     Run.objects.filter(step__name="prepare").update(status=RunStatus.FAILED, ended_at=run.created_at)
     expect(page.get_by_role("link", name="prepare: Failed")).to_be_visible()
-    picture(page, "graph-panel")
+    shoot(page, "graph-panel")
 
 
 def test_what_is_wrong_is_said_at_the_step_and_two_tabs_lose_nothing(page_for, team_mate, draft):
@@ -161,15 +153,46 @@ def test_without_scripts_a_draft_is_a_form(page_for, team_mate, workspace, draft
     assert StepRun.objects.count() == 3
 
 
+def test_a_schedule_shows_its_next_times_while_it_is_written(page_for, team_mate, workspace):
+    published = factories.published_pipeline(workspace, by=team_mate)
+    page = page_for(team_mate, timezone_id="Europe/Rome")
+    page.goto(published.get_absolute_url())
+    page.get_by_role("link", name="New schedule").click()
+
+    expect(page.locator(".times li")).to_have_count(5)
+    expect(page.get_by_label("Time zone")).to_have_value("Europe/Rome")
+    expect(page.get_by_label("Cron expression", exact=True)).to_be_hidden()
+    expect(page.get_by_label("Monday")).to_be_hidden()
+    page.get_by_label("Unit").select_option("Week")
+    page.get_by_label("Monday").check()
+    expect(page.locator(".times .muted")).to_have_text(["Mon"] * 5)
+    page.get_by_label("By a cron expression").check()
+    page.get_by_label("Cron expression", exact=True).fill("0 25 * * *")
+    page.get_by_label("Cron expression", exact=True).press("Tab")
+    expect(page.locator("#schedule-times")).to_contain_text("is no cron expression")
+    page.get_by_label("Cron expression", exact=True).fill("15 4 * * FRI")
+    page.get_by_label("Cron expression", exact=True).press("Tab")
+    expect(page.locator(".times .muted")).to_have_text(["Fri"] * 5)
+    page.get_by_label("Experiment").fill("weekly")
+    page.get_by_role("button", name="Make the schedule").click()
+
+    schedule = Schedule.objects.get()
+    page.wait_for_url(f"**{reverse('schedule_edit', args=[schedule.schedule_id])}")
+    assert (schedule.cron, schedule.time_zone, schedule.experiment_name) == ("15 4 * * FRI", "Europe/Rome", "weekly")
+
+
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_the_pages_are_accessible_and_fit(page_for, team_mate, workspace, draft, experiment, color_scheme, width):
+def test_the_pages_are_accessible_and_fit(
+    page_for, shoot, team_mate, workspace, draft, experiment, color_scheme, width
+):
     run = test_run_graph.pipeline_run(experiment, team_mate, test_run_graph.DEFINITION)
     test_run_graph.step(run, "prepare", RunStatus.COMPLETED, ended_at=factories.NOON, started_at=factories.NOON)
     test_run_graph.step(run, "train", RunStatus.RUNNING, item={"model": "ridge"}, started_at=factories.NOON)
     test_run_graph.step(run, "report", RunStatus.NOT_STARTED)
     published = factories.published_pipeline(workspace, by=team_mate)
-    factories.schedule(published, by=team_mate)
+    schedule = factories.schedule(published, by=team_mate)
+    scheduling.run_due(at=factories.NOON)
     page = page_for(team_mate, color_scheme=color_scheme, viewport={"width": width, "height": 860})
     graph = reverse("run_graph", args=[run.run_id])
     addresses = {
@@ -184,12 +207,14 @@ def test_the_pages_are_accessible_and_fit(page_for, team_mate, workspace, draft,
         "publish": reverse("pipeline_run_publish", args=[run.run_id]),
         "published": reverse("published_pipeline_list", args=[workspace.name]),
         "one": published.get_absolute_url(),
+        "schedule": reverse("schedule_edit", args=[schedule.schedule_id]),
+        "schedule-new": reverse("schedule_new", args=[workspace.name, published.pipeline_id]),
     }
     violations, wide = [], []
 
     for name, where in addresses.items():
         page.goto(where)
-        picture(page, f"pipeline-{name}-{color_scheme}-{width}")
+        shoot(page, f"pipeline-{name}-{color_scheme}-{width}")
         violations += [
             (name, found["id"], node["html"][:200])
             for found in Axe().run(page).response["violations"]

@@ -1,8 +1,6 @@
 """A run's pages in a real browser: live, with and without scripts, and unharmed by what runs write."""
 
-import os
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -76,7 +74,7 @@ def address(name, run):
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_all_tabs_are_accessible_and_fit(page_for, team_mate, workspace, run, color_scheme, width):
+def test_all_tabs_are_accessible_and_fit(page_for, shoot, team_mate, workspace, run, color_scheme, width):
     page = page_for(team_mate, color_scheme=color_scheme, viewport={"width": width, "height": 900})
     addresses = {name: address(name, run) for name in TABS}
     addresses["run_outputs_csv"] = address("run_outputs", run) + "?path=outputs/scores.csv"
@@ -85,7 +83,7 @@ def test_all_tabs_are_accessible_and_fit(page_for, team_mate, workspace, run, co
 
     for name, where in addresses.items():
         page.goto(where)
-        picture(page, f"{name}-{color_scheme}-{width}")
+        shoot(page, f"{name}-{color_scheme}-{width}")
         violations += [
             (name, found["id"], node["html"][:200])
             for found in Axe().run(page).response["violations"]
@@ -96,12 +94,6 @@ def test_all_tabs_are_accessible_and_fit(page_for, team_mate, workspace, run, co
 
     assert violations == []
     assert wide == []
-
-
-def picture(page, name):
-    """Keep a picture where STUDIO_TESTS_PICTURES says, if it does."""
-    if folder := os.environ.get("STUDIO_TESTS_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def test_the_log_grows_while_one_looks_and_follows_at_the_bottom(page_for, team_mate, run):

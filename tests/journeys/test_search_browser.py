@@ -52,3 +52,28 @@ def test_one_searches_by_keyboard_and_finds_the_trash(
 
     assert violations == []
     assert options.count() == 0
+
+
+@pytest.mark.parametrize(("scripts", "color_scheme", "width"), [(True, "dark", 390), (False, "light", 1280)])
+def test_a_search_with_an_order_is_found_again_among_ones_own(
+    page_for, shoot, owner, experiment, runs, scripts, color_scheme, width
+):
+    page = page_for(
+        owner, java_script_enabled=scripts, color_scheme=color_scheme, viewport={"width": width, "height": 900}
+    )
+    page.goto(experiment.get_absolute_url() + "?columns=number")
+
+    page.locator("#q").press_sequentially("order:number status:completed")
+    page.locator("#q").press("Enter")
+    expect(page.locator("#run-table tbody tr").first).to_contain_text("Run 1")
+    page.wait_for_load_state("networkidle")
+    page.goto(experiment.get_absolute_url())
+    page.get_by_text("Your searches").click()
+    shoot(page, f"own-searches-{color_scheme}-{width}")
+    faults = [found["id"] for found in Axe().run(page).response["violations"]] if scripts else []
+    fits = not scripts or page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("link", name="order:number status:completed").click()
+
+    expect(page.locator("#run-table tbody tr").first).to_contain_text("Run 1")
+    expect(page.locator("#q")).to_have_value("order:number status:completed")
+    assert (faults, fits) == ([], True)

@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import time
 from pathlib import Path
 
 import httpx
@@ -73,8 +72,7 @@ def test_every_part_that_dies_is_started_again(home: Path) -> None:
         [process.kill() for process in before.values()]
 
         eventually(lambda: product.output.count("starting it again in 1 s") == len(PARTS), about=lambda: product.output)
-        time.sleep(1.2)
-        eventually(lambda: {name: product.part(name).pid for name in PARTS})
+        eventually(lambda: set(PARTS) <= {child.name() for child in psutil.Process(product.process.pid).children()})
         product.wait_until_ready()
         after = {name: product.part(name).pid for name in PARTS}
         assert {process.pid for process in before.values()}.isdisjoint(after.values())

@@ -1,7 +1,8 @@
 """The headers of every answer, the reader's time zone, and how refusals look."""
 
 import pytest
-from django.db import OperationalError
+from django.contrib.auth.models import AnonymousUser
+from django.db import InternalError, OperationalError
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
@@ -39,8 +40,11 @@ def test_times_are_shown_in_the_zone_of_the_browser(cookie, zone):
     seen = []
     request = RequestFactory().get("/")
     request.COOKIES["timezone"] = cookie
+    request.user = AnonymousUser()
 
-    middleware.time_zone(lambda request: seen.append(timezone.get_current_timezone_name()) or HttpResponse())(request)
+    middleware.language_and_zone(lambda request: seen.append(timezone.get_current_timezone_name()) or HttpResponse())(
+        request
+    )
 
     assert seen == [zone]
     assert timezone.get_current_timezone_name() == "UTC"
@@ -73,12 +77,13 @@ def test_a_broken_page_says_nothing_of_the_inside(client_for, owner, workspace, 
     assert b"Something broke" in answer.content
 
 
+@pytest.mark.parametrize("kind", [OperationalError, InternalError])
 @pytest.mark.parametrize("where", ["runs.views.home.live.respond", "django.contrib.auth.get_user"])
 def test_a_database_that_is_away_is_said_so_and_the_page_is_to_be_tried_again(
-    client_for, owner, workspace, monkeypatch, where
+    client_for, owner, workspace, monkeypatch, where, kind
 ):
     def cut(*_args, **_kwargs):
-        raise OperationalError("terminating connection due to administrator command")
+        raise kind("terminating connection due to administrator command")
 
     client = client_for(owner)
     client.raise_request_exception = False

@@ -50,6 +50,7 @@ def test_numbers_have_six_digits_and_the_rest_on_hover(value, text, full):
 def test_a_missing_number_is_two_hyphens_and_a_text_stays():
     assert studio.number(None) == "--"
     assert studio.number("relu") == "relu"
+    assert studio.number("it's <b> all", 9) == "it's <b>…"
 
 
 def test_an_instant_names_its_zone_and_keeps_utc_on_hover():

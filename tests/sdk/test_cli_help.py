@@ -29,7 +29,7 @@ def test_the_verbs_are_there():
     assert set(COMMANDS) == {
         *("login", "logout", "whoami", "exec", "sync", "folder attach", "experiment list", "computetarget list"),
         *(f"run {verb}" for verb in ("list", "show", "cancel", "update", "download-logs", "monitor-logs", "metrics")),
-        *("run submit-script", "run submit-pipeline"),
+        *("run submit-script", "run submit-pipeline", "import mlflow"),
         *(f"pipeline {verb}" for verb in ("list", "show", "validate", "run", "publish", "create", "enable", "disable")),
         *(f"pipeline schedule {verb}" for verb in ("create", "list", "show", "pause", "resume", "delete")),
     }
@@ -65,13 +65,16 @@ def test_the_shell_can_complete(shell):
     assert (done.returncode, bool(done.stdout.strip())) == (0, True), done.stderr
 
 
-@pytest.mark.parametrize("file", ["README.md", "sdk/README.md", "docs/sdk.md", "docs/coming-from-azure-ml.md"])
+@pytest.mark.parametrize(
+    "file", ["README.md", "sdk/README.md", "docs/sdk.md", "docs/coming-from-azure-ml.md", "docs/mlflow.md"]
+)
 def test_the_documents_name_only_commands_that_are_there(file):
     text = (ROOT / file).read_text()
     said = {
         " ".join(words.split())
         for words in re.findall(
-            r"studio ((?:run|pipeline schedule|pipeline(?! schedule)|folder|experiment|computetarget) [\w-]+)", text
+            r"studio ((?:run|pipeline schedule|pipeline(?! schedule)|folder|experiment|computetarget|import) [\w-]+)",
+            text,
         )
     }
 

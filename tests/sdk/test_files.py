@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from studio_sdk.exceptions import ServiceException, UserErrorException
+from studio_sdk.exceptions import NotAvailable, ServiceException, UserErrorException
 
 
 def test_a_file_goes_up_and_comes_down(run, folder):
@@ -105,3 +105,8 @@ def test_a_run_without_code_has_none_to_restore(run):
     assert run.get_snapshot_id() == ""
     with pytest.raises(ServiceException):
         run.restore_snapshot(path="x")
+
+
+def test_registering_a_model_says_where_models_are_kept(run):
+    with pytest.raises(NotAvailable, match=r"run\.upload_file\('outputs/model\.pkl', path\)"):
+        run.register_model("diabetes", "outputs/model.pkl")

@@ -82,31 +82,3 @@ def test_equal_folders_are_equal_zips(tmp_path):
 
     with source_folder.pack(tmp_path / "one") as one, source_folder.pack(tmp_path / "two") as two:
         assert one.read() == two.read()
-
-
-def test_git_says_where_the_code_is_from(tmp_path, monkeypatch):
-    def git(*words: str) -> None:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
-        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
-
-    git("init")
-    (tmp_path / "a.py").write_text("x")
-    git("add", "a.py")
-    git("commit", "-m", "first")
-    git("remote", "add", "origin", "https://user:secret@example.org/repo.git")
-    clean = source_folder.git_properties(tmp_path)
-    (tmp_path / "a.py").write_text("y")
-
-    assert clean["azureml.git.branch"] == "main"
-    assert len(clean["azureml.git.commit"]) == 40
-    assert clean["azureml.git.repository_uri"] == "https://example.org/repo.git"
-    assert (clean["azureml.git.dirty"], source_folder.git_properties(tmp_path)["azureml.git.dirty"]) == (
-        "False",
-        "True",
-    )
-
-
-def test_outside_a_repository_git_says_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-
-    assert source_folder.git_properties(tmp_path) == {}

@@ -33,10 +33,10 @@ from azureml.core import Run
 run = Run.get_context()
 took = 0.0
 for part in range(10):
-    started = time.perf_counter()
+    started = time.thread_time()
     for number in range(10_000):
         run.log("loss", part * 10_000 + number)
-    took += time.perf_counter() - started
+    took += time.thread_time() - started
     print(part, flush=True)
     sys.stdin.readline()
 print(took / 100_000 * 1e6)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from studio_sdk.core import ScriptRunConfig, Workspace
 from tests import factories
@@ -35,11 +36,27 @@ def project(folder, workspace, worker) -> Path:
     return folder
 
 
-def test_every_block_runs_in_order(project, workspace, tmp_path_factory):
+@pytest.fixture
+def interpreter(request, tmp_path_factory) -> Path:
+    """This interpreter, or a fresh environment of another version with nothing but the client in it."""
+    if request.param == "this":
+        return Path(sys.executable)
+    folder = tmp_path_factory.mktemp("python")
+    python = folder / "bin" / "python"
+    subprocess.run([find_uv_bin(), "venv", "-q", "--python", f"python{request.param}", folder], check=True)
+    subprocess.run([find_uv_bin(), "pip", "install", "-q", "--python", python, SDK], check=True)
+    return python
+
+
+OTHERS = [pytest.param(version, marks=pytest.mark.pythons) for version in ("3.9", "3.13")]
+
+
+@pytest.mark.parametrize("interpreter", ["this", *OTHERS], indirect=True)
+def test_every_block_runs_in_order(project, workspace, tmp_path_factory, interpreter):
     blocks = tmp_path_factory.mktemp("blocks") / "blocks.json"
     kept = blocks.with_name("kept.json")
     blocks.write_text(json.dumps(["import studio_sdk.azureml_alias, azureml.core", *NOTEBOOK]))
-    command = [sys.executable, SEED / "notebook.py", blocks, kept]
+    command = [interpreter, SEED / "notebook.py", blocks, kept]
 
     done = subprocess.run(
         command, cwd=project, capture_output=True, text=True, timeout=180, env=_environment(), check=False

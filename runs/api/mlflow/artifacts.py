@@ -63,8 +63,11 @@ def delete(call: Call, path: str) -> Answer:
 
 
 def not_in_parts(call: Call, **_: str) -> Answer:
-    """Say that a file comes in one piece, of any size, upon which clients send it so."""
-    raise errors.MlflowError("NOT_IMPLEMENTED", "Multipart upload is not supported: send the file by one PUT.")
+    """Say that a file comes in one piece, of any size, upon which clients send it so: they know these very words."""
+    raise errors.MlflowError(
+        "NOT_IMPLEMENTED",
+        "Multipart upload is not supported for the current artifact repository: a file comes by one PUT.",
+    )
 
 
 def list_of_run(call: Call) -> Answer:

@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -22,8 +24,26 @@ from runs.api.mlflow import auth, errors, shapes
 from runs.api.mlflow.fields import Fields
 from runs.models import Experiment, Run, Workspace
 from runs.models.run import RunQuerySet
+from runs.prepared import Prepared
 
 ACTOR = "mlflow"
+
+
+def _run(user: User, run_id: Any) -> RunQuerySet:
+    visible = Run.objects.visible_to(user).select_related(*shapes.RELATIONS).only(*shapes.COLUMNS)
+    return visible.filter(run_id=run_id)
+
+
+def _experiment(user: User, pk: Any) -> QuerySet[Experiment]:
+    visible = Workspace.objects.visible_to(user)
+    return Experiment.objects.select_related("workspace").filter(pk=pk, workspace__in=visible)
+
+
+# Whose call it is decides which of the two is asked.
+_any_run = Prepared(lambda run_id: _run(User(is_superuser=True), run_id))
+_visible_run = Prepared(lambda run_id, user_id: _run(User(pk=user_id), run_id))
+_any_experiment = Prepared(lambda pk: _experiment(User(is_superuser=True), pk))
+_visible_experiment = Prepared(lambda pk, user_id: _experiment(User(pk=user_id), pk))
 
 
 @dataclass
@@ -69,8 +89,8 @@ class Call:
 
     def run(self, run_id: str) -> Run:
         """Return the run `run_id` with what its document shows, if the caller may see it."""
-        visible = Run.objects.visible_to(self.caller.user).select_related(*shapes.RELATIONS).only(*shapes.COLUMNS)
-        run = visible.filter(run_id=run_id).first()
+        user = self.caller.user
+        run = _any_run.first(run_id) if user.is_superuser else _visible_run.first(run_id, user.pk)
         if run is None or self.is_elsewhere(run.workspace) or not self.caller.reaches(run):
             raise errors.absent(f"Run with id={run_id[:300]} not found")
         log_context.add(run_id=run.run_id)
@@ -94,14 +114,10 @@ class Call:
         """Return the experiment of this id, if the caller may see it; `0` is made on first use."""
         if experiment_id == "0":
             return self.default_experiment()
-        own, found = self.caller.own_run, None
+        user, own, found = self.caller.user, self.caller.own_run, None
         if experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) < 19:
-            visible = Workspace.objects.visible_to(self.caller.user)
-            found = (
-                Experiment.objects.select_related("workspace")
-                .filter(pk=int(experiment_id), workspace__in=visible)
-                .first()
-            )
+            pk = int(experiment_id)
+            found = _any_experiment.first(pk) if user.is_superuser else _visible_experiment.first(pk, user.pk)
         if found is None or self.is_elsewhere(found.workspace) or (own and own.experiment_id != found.pk):
             raise errors.absent(f"No Experiment with id={experiment_id[:100]} exists")
         return found

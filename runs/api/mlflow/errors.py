@@ -4,12 +4,12 @@ import logging
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse, UnreadablePostError
 
 from runs.actions.experiments import ExperimentExists
 from runs.api.transfers import RangeNotSatisfiable
 from runs.errors import Conflict, NotFound, PermissionDenied, RunsError, TooLarge
+from runs.outage import NO_DATABASE
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def _refusal(request: HttpRequest, error: Exception) -> MlflowError:
             return MlflowError(INVALID, "The body is larger than the limit.", status=413)
         case SuspiciousOperation() | BadRequest() | UnreadablePostError():
             return MlflowError(BAD_REQUEST, "The request cannot be read.")
-        case OperationalError() | InterfaceError():
+        case _ if isinstance(error, NO_DATABASE):
             logger.warning("The database did not answer: %s", error)
             message = "The database does not answer right now; try again."
             return MlflowError("TEMPORARILY_UNAVAILABLE", message, Retry_After="1")

@@ -117,6 +117,8 @@ def text(value: Any, name: str) -> str:
 
 def integer(value: Any, name: str) -> int:
     """Return `value` as a 64-bit number."""
+    if type(value) is int and -_INT64 <= value < _INT64:
+        return value
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():

@@ -25,8 +25,15 @@ _FORBIDDEN = set("/:.%\"'")
 
 
 def create(call: Call) -> Answer:
-    """Make a model whose files are still to come. One that is logged outside of any run gets a run that keeps them."""
+    """Make a model whose files are still to come. One that is logged outside of any run gets a run that keeps them.
+
+    Beyond what MLflow's clients send, an import says the id that the model has, and when
+    it was made; said again, the model is the one that is there.
+    """
     fields = call.fields
+    model_id = fields.text("model_id")
+    if model_id and LoggedModel.objects.filter(model_id=model_id).exists():
+        return get(call, model_id)
     name = fields.text("name") or invent()
     if _FORBIDDEN & set(name):
         raise errors.invalid(
@@ -36,7 +43,7 @@ def create(call: Call) -> Answer:
     params, tags = fields.key_values("params"), fields.key_values("tags")
     experiment = call.experiment(fields.text("experiment_id", required=True))
     call.check_can_start(experiment)
-    now, run_id = timezone.now(), fields.text("source_run_id")
+    now, run_id = fields.at("creation_timestamp_ms") or timezone.now(), fields.text("source_run_id")
     if run_id:
         run = call.run_to_change(run_id)
     elif call.caller.own_run is not None:
@@ -55,6 +62,7 @@ def create(call: Call) -> Answer:
         params=params,
         tags=tags,
         at=now,
+        model_id=model_id,
     )
 
     return {"model": documents([model])[0]}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from runs.api.mlflow.fields import instant, integer, key, number, text
 from runs.api.mlflow.runs import split_tags
 from runs.models import Metric, MetricPoint
 from runs.models.metric import MetricKind
+from runs.prepared import raw
 
 Answer = dict[str, Any]
 
@@ -101,11 +103,10 @@ def get_history(call: Call) -> Answer | HttpResponse:
     points = MetricPoint.objects.filter(metric=metric).order_by("step", "id")
     if after:
         # The rest of the same step, then the steps beyond, each by the index.
-        same = points.filter(step=after[0], id__gt=after[1])[: limit + 1].values_list(*_COLUMNS)
-        rows = list(same)
-        rows += points.filter(step__gt=after[0])[: limit + 1 - len(rows)].values_list(*_COLUMNS)
+        rows = raw(points.filter(step=after[0], id__gt=after[1])[: limit + 1].values_list(*_COLUMNS))
+        rows += raw(points.filter(step__gt=after[0])[: limit + 1 - len(rows)].values_list(*_COLUMNS))
     else:
-        rows = list(points[: limit + 1].values_list(*_COLUMNS))
+        rows = raw(points[: limit + 1].values_list(*_COLUMNS))
     answer: Answer = {
         "metrics": [shapes.metric(name, value, words, at, step) for _, step, at, value, words in rows[:limit]]
     }
@@ -123,7 +124,7 @@ def get_history_bulk(call: Call) -> Answer:
     metrics: list[Answer] = []
     for metric in series:
         rows = MetricPoint.objects.filter(metric=metric).order_by("step", "id").values_list(*_COLUMNS)
-        metrics += _of_run(metric, rows[: limit - len(metrics)])
+        metrics += _of_run(metric, raw(rows[: limit - len(metrics)]))
         if len(metrics) >= limit:
             break
     return {"metrics": metrics} if metrics else {}
@@ -141,11 +142,14 @@ def get_history_bulk_interval(call: Call) -> Answer:
     series = _series(call, call.fields.texts("run_ids"), "run_ids", name)
 
     points = MetricPoint.objects.filter(metric__in=series)
-    if start is not None:
+    steps: Sequence[int] | None = _every_step(series)
+    if start is not None and end is not None:
         points = points.filter(step__range=(start, end))
-    steps = sorted(set(points.values_list("step", flat=True).order_by().distinct()))
+        steps = steps and steps[max(start - steps[0], 0) : max(end + 1 - steps[0], 0)]
+    if steps is None:
+        steps = sorted(step for (step,) in raw(points.order_by().values_list("step").distinct()))
     chosen = _evenly(steps, limit)
-    rows = points.filter(step__in=chosen).order_by("metric", "step", "at", "id").values_list("metric", *_COLUMNS)
+    rows = raw(points.filter(step__in=chosen).order_by("metric", "step", "at", "id").values_list("metric", *_COLUMNS))
     by_series: dict[int, list[Any]] = {metric.pk: [] for metric in series}
     for pk, *row in rows:
         by_series[pk].append(row)
@@ -167,19 +171,19 @@ def _list(call: Call, name: str) -> list[dict[str, Any]]:
 def _read_points(given: Sequence[dict[str, Any]], name: str) -> tuple[list[Point], list[ModelPoint]]:
     """Return points of the run, and those among them that measure a model. `name` is that of their list, if any."""
     points, of_models = [], []
-    known: dict[str, str] = {}
+    known: set[str] = set()
     for place, item in enumerate(given):
         where = f"{name}[{place}]." if name else ""
-        for needed in ("key", "value", "timestamp"):
-            if item.get(needed) is None:
+        raw, value, at, step = item.get("key"), item.get("value"), item.get("timestamp"), item.get("step")
+        for needed, found in (("key", raw), ("value", value), ("timestamp", at)):
+            if found is None:
                 raise errors.missing(where + needed)
-        raw = item["key"]
-        if not isinstance(raw, str) or raw not in known:
-            known[raw if isinstance(raw, str) else ""] = key(raw, where + "key")
-        step = item.get("step")
-        value = number(item["value"], where + "value")
-        at = instant(integer(item["timestamp"], where + "timestamp"), where + "timestamp")
-        point = Point(name=raw, step=0 if step is None else integer(step, where + "step"), at=at, value=value)
+        own = raw if isinstance(raw, str) and raw in known else key(raw, where + "key")
+        known.add(own)
+        if type(value) is not float:
+            value = number(value, where + "value")
+        at = instant(at if type(at) is int else integer(at, where + "timestamp"), where + "timestamp")
+        point = Point(own, 0 if step is None else integer(step, where + "step"), at, value)
         points.append(point)
         model_id = item.get("model_id") or item.get("modelId")
         if model_id:
@@ -243,6 +247,23 @@ def _of_run(metric: Metric, rows: Any) -> list[Answer]:
     return [
         {**shapes.metric(metric.name, value, words, at, step), "run_id": run_id} for _, step, at, value, words in rows
     ]
+
+
+def _every_step(series: Sequence[Metric]) -> range | None:
+    """Return the steps of series that have a point at each, as most have, without a look at them; else None."""
+    own = MetricPoint.objects.filter(metric=OuterRef("pk")).values("step")
+    found = Metric.objects.filter(pk__in=[metric.pk for metric in series], point_count__gt=0).annotate(
+        first=Subquery(own.order_by("step")[:1]), last=Subquery(own.order_by("-step")[:1])
+    )
+    spans = sorted(found.values_list("first", "last", "point_count"))
+    if not spans or any(count != last - first + 1 for first, last, count in spans):
+        return None
+    reached = spans[0][1]
+    for first, last, _ in spans:
+        if first > reached + 1:
+            return None
+        reached = max(reached, last)
+    return range(spans[0][0], reached + 1)
 
 
 def _evenly(steps: Sequence[int], limit: int) -> list[int]:

@@ -18,6 +18,7 @@ from runs.models.run import RunQuerySet
 from runs.search import QuerySyntaxError, filters, mlflow, plan
 from runs.search.fields import Scope
 from runs.search.mlflow import Order
+from runs.status import RunStatus
 
 Answer = dict[str, Any]
 
@@ -25,7 +26,7 @@ _RUNS, _RUNS_AT_MOST = 1000, 50_000
 _VIEWS = ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
 _STATUSES: dict[str, list[str]] = defaultdict(list)
 for ours, theirs in shapes.STATUSES.items():
-    _STATUSES[theirs].append(ours.value)
+    _STATUSES[theirs].append(RunStatus(ours).value)
 # As `run_experiment_start` has it.
 _START = Coalesce("started_at", "created_at")
 _NEWEST = (_START.desc(), F("run_id").asc())
@@ -61,14 +62,7 @@ def search(call: Call) -> Answer:
     found = plan.narrow(runs, condition)
 
     keys, following = (_page_ordered if orders else _page_newest)(found, orders, token, limit)
-    rows = {
-        run.pk: run
-        for start in range(0, len(keys), 10_000)
-        for run in Run.objects.select_related(*shapes.RELATIONS)
-        .only(*shapes.COLUMNS)
-        .filter(pk__in=keys[start : start + 10_000])
-    }
-    answer: Answer = {"runs": shapes.run_documents([rows[key] for key in keys if key in rows])} if keys else {}
+    answer: Answer = {"runs": shapes.run_documents(keys)} if keys else {}
     if following is not None:
         answer["next_page_token"] = write_token(following)
     return answer

@@ -37,7 +37,8 @@ def create(call: Call) -> Answer:
             " Current state is deleted."
         )
     call.check_can_start(experiment)
-    parent = _parent(call, tags)
+    parent, note = _parent(call, tags), tags.pop(shapes.NOTE, "")
+    tags = _cut(tags)
 
     run = submission.start_interactive(
         experiment=experiment,
@@ -47,12 +48,12 @@ def create(call: Call) -> Answer:
         parent=parent,
         run_id=uuid.uuid4().hex,
         display_name=(name or names.invent())[: limits.DISPLAY_NAME_LENGTH],
-        description=tags.pop(shapes.NOTE, ""),
-        tags=_cut(tags),
+        description=note,
+        tags=tags,
         actor=ACTOR,
     )
 
-    return {"run": shapes.run_document(run)}
+    return {"run": shapes.new_run_document(run, tags)}
 
 
 def get(call: Call) -> Answer:
@@ -78,7 +79,7 @@ def update(call: Call) -> Answer:
         describing.describe(run=run, display_name=name[: limits.DISPLAY_NAME_LENGTH])
 
     user = Tag.objects.filter(run=run, key=shapes.USER).values_list("value", flat=True).first()
-    return {"run_info": shapes.run_info(run, user=user or "")}
+    return {"run_info": shapes.run_info(shapes.head_of(run), user=user or "")}
 
 
 def delete(call: Call) -> Answer:

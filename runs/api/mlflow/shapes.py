@@ -2,19 +2,23 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from runs.api.mlflow.fields import EPOCH, milliseconds
+from django.db.models import F, QuerySet
+from django.db.models.lookups import In
+
+from runs.api.mlflow.fields import milliseconds
 from runs.models import DatasetUse, Experiment, LoggedModelUse, Metric, Param, Run, Tag
 from runs.models.metric import MetricKind
+from runs.prepared import Prepared, as_instant, repeated
 from runs.status import RunStatus
 
 Document = dict[str, Any]
 
 S = RunStatus
-STATUSES: dict[RunStatus, str] = {
+STATUSES: dict[str, str] = {
     S.NOT_STARTED: "SCHEDULED",
     S.QUEUED: "SCHEDULED",
     S.PREPARING: "SCHEDULED",
@@ -39,12 +43,66 @@ COLUMNS = (
     *("workspace__name", "experiment__name", "experiment__archived_at", "experiment__workspace_id"),
     *("submitted_by__username", "parent__run_id"),
 )
-_ROWS_PER_QUERY = 10_000
+# With one row more than a client asks for, and in as few statements as 50,000 runs allow.
+_RUNS_PER_QUERY = 1_024
+_EPOCH = datetime(1970, 1, 1)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Head(NamedTuple):
+    """What the head of a run's document says, in the order of `_HEAD`."""
+
+    pk: int
+    run_id: str
+    number: int
+    display_name: str
+    description: str
+    status: str
+    created_at: Any
+    started_at: Any
+    ended_at: Any
+    archived_at: Any
+    experiment_pk: int
+    experiment_name: str
+    experiment_archived_at: Any
+    username: str
+    parent_id: str | None
+
+
+_HEAD = (
+    *("pk", "run_id", "number", "display_name", "description", "status", "created_at", "started_at", "ended_at"),
+    *("archived_at", "experiment", "experiment__name", "experiment__archived_at", "submitted_by__username"),
+    "parent__run_id",
+)
+_heads = Prepared(lambda *pks: Run.objects.filter(In(F("pk"), pks)).values_list(*_HEAD), is_raw=True)
+
+
+def _of_runs(rows: QuerySet[Any], *columns: str) -> Prepared[Any]:
+    """Return the query of what hangs on runs, by their keys."""
+    return Prepared(
+        lambda *pks: rows.filter(In(F("run_id"), pks)).order_by("id").values_list("run_id", *columns), is_raw=True
+    )
+
+
+_metrics = _of_runs(
+    Metric.objects.filter(kind=MetricKind.NUMBER, point_count__gt=0),
+    *("name", "latest_value", "latest_text", "latest_at", "latest_step"),
+)
+_params = _of_runs(Param.objects.all(), "name", "value")
+_tags = _of_runs(Tag.objects.all(), "key", "value")
+_models = _of_runs(LoggedModelUse.objects.all(), "model__model_id", "is_output", "step")
+_datasets = Prepared(
+    lambda *pks: DatasetUse.objects.filter(In(F("run_id"), pks)).select_related("dataset").order_by("id")
+)
 
 
 def experiment_id(experiment: Experiment) -> str:
     """Return the id by which clients know the experiment."""
-    return "0" if experiment.name == DEFAULT_EXPERIMENT else str(experiment.pk)
+    return _client_id(experiment.name, experiment.pk)
+
+
+def _client_id(name: str, pk: int) -> str:
+    return "0" if name == DEFAULT_EXPERIMENT else str(pk)
 
 
 def experiment_document(experiment: Experiment) -> Document:
@@ -71,22 +129,34 @@ def is_deleted(run: Run) -> bool:
     return run.archived_at is not None or run.experiment.archived_at is not None
 
 
-def run_info(run: Run, *, user: str = "") -> Document:
+def head_of(run: Run) -> Head:
+    """Return the head of a run that was fetched with `COLUMNS`."""
+    experiment, parent = run.experiment, run.parent
+    return Head(
+        *(run.pk, run.run_id, run.number, run.display_name, run.description, run.status),
+        *(run.created_at, run.started_at, run.ended_at, run.archived_at),
+        *(experiment.pk, experiment.name, experiment.archived_at, run.submitted_by.username),
+        parent.run_id if parent else None,
+    )
+
+
+def run_info(head: Head, *, user: str = "") -> Document:
     """Return the head of a run; `user` is what its tag says."""
-    experiment = experiment_id(run.experiment)
+    experiment = _client_id(head.experiment_name, head.experiment_pk)
     document: Document = {
-        "run_uuid": run.run_id,
+        "run_uuid": head.run_id,
         "experiment_id": experiment,
-        "run_name": run.title,
-        "user_id": user or run.submitted_by.username,
-        "status": STATUSES[RunStatus(run.status)],
-        "start_time": milliseconds(run.started_at or run.created_at),
+        "run_name": _name(head),
+        "user_id": user or head.username,
+        "status": STATUSES[head.status],
+        "start_time": _ms(head.started_at or head.created_at),
     }
-    if run.ended_at is not None:
-        document["end_time"] = milliseconds(run.ended_at)
-    document["artifact_uri"] = artifact_uri(run)
-    document["lifecycle_stage"] = "deleted" if is_deleted(run) else "active"
-    document["run_id"] = run.run_id
+    if head.ended_at is not None:
+        document["end_time"] = _ms(head.ended_at)
+    document["artifact_uri"] = f"mlflow-artifacts:/{experiment}/{head.run_id}/artifacts"
+    is_gone = head.archived_at is not None or head.experiment_archived_at is not None
+    document["lifecycle_stage"] = "deleted" if is_gone else "active"
+    document["run_id"] = head.run_id
     return document
 
 
@@ -97,60 +167,84 @@ def artifact_uri(run: Run) -> str:
 
 def run_document(run: Run) -> Document:
     """Return one run."""
-    return run_documents([run])[0]
+    return _run_documents([head_of(run)])[0]
 
 
-def run_documents(runs: Sequence[Run]) -> list[Document]:
-    """Return runs, in their order."""
+def new_run_document(run: Run, tags: Mapping[str, str]) -> Document:
+    """Return a run that was just made with these tags, and has nothing else: nothing is read for it."""
+    return _document(head_of(run), metrics=[], params=[], tags=pairs(tags.items()), inputs={}, outputs={})
+
+
+def run_documents(pks: Sequence[int]) -> list[Document]:
+    """Return the runs of these keys, in their order; those that are gone are left out."""
     documents: list[Document] = []
-    for start in range(0, len(runs), _ROWS_PER_QUERY):
-        documents += _run_documents(runs[start : start + _ROWS_PER_QUERY])
+    for start in range(0, len(pks), _RUNS_PER_QUERY):
+        some = pks[start : start + _RUNS_PER_QUERY]
+        by_pk = {row[0]: Head(*row) for row in _heads(*repeated(some))}
+        documents += _run_documents([by_pk[pk] for pk in some if pk in by_pk])
     return documents
 
 
-def _run_documents(runs: Sequence[Run]) -> list[Document]:
-    ids = [run.pk for run in runs]
+def _run_documents(heads: Sequence[Head]) -> list[Document]:
+    if not heads:
+        return []
+    pks = repeated([head.pk for head in heads])
     metrics: dict[int, list[Document]] = defaultdict(list)
     params: dict[int, list[Document]] = defaultdict(list)
     tags: dict[int, list[Document]] = defaultdict(list)
-    for pk, name, latest, text, at, step in (
-        Metric.objects.filter(run__in=ids, kind=MetricKind.NUMBER, point_count__gt=0)
-        .order_by("id")
-        .values_list("run_id", "name", "latest_value", "latest_text", "latest_at", "latest_step")
-    ):
-        metrics[pk].append(metric(name, latest, text, at or EPOCH, step or 0))
-    for pk, name, value in Param.objects.filter(run__in=ids).order_by("id").values_list("run_id", "name", "value"):
+    for pk, name, latest, text, at, step in _metrics(*pks):
+        metrics[pk].append(metric(name, latest, text, at, step or 0))
+    for pk, name, value in _params(*pks):
         params[pk].append({"key": name, "value": value})
-    for pk, name, said in Tag.objects.filter(run__in=ids).order_by("id").values_list("run_id", "key", "value"):
-        tags[pk].append({"key": name, "value": said or ""})
-    inputs, outputs = _inputs_and_outputs(ids)
-    documents = []
-    for run in runs:
-        held = [*_own_tags(run), *tags[run.pk]]
-        data = {"metrics": metrics[run.pk], "params": params[run.pk], "tags": held}
-        user = next((tag["value"] for tag in tags[run.pk] if tag["key"] == USER), "")
-        documents.append(
-            {
-                "info": run_info(run, user=user),
-                "data": {name: found for name, found in data.items() if found},
-                "inputs": inputs[run.pk],
-                "outputs": outputs[run.pk],
-            }
+    for pk, name, value in _tags(*pks):
+        tags[pk].append({"key": name, "value": value or ""})
+    inputs, outputs = _inputs_and_outputs(pks)
+    return [
+        _document(
+            head,
+            metrics=metrics[head.pk],
+            params=params[head.pk],
+            tags=tags[head.pk],
+            inputs=inputs[head.pk],
+            outputs=outputs[head.pk],
         )
-    return documents
+        for head in heads
+    ]
 
 
-def _own_tags(run: Run) -> list[Document]:
+def _document(
+    head: Head,
+    *,
+    metrics: list[Document],
+    params: list[Document],
+    tags: list[Document],
+    inputs: Document,
+    outputs: Document,
+) -> Document:
+    data = {"metrics": metrics, "params": params, "tags": [*_own_tags(head), *tags]}
+    user = next((tag["value"] for tag in tags if tag["key"] == USER), "")
+    return {
+        "info": run_info(head, user=user),
+        "data": {name: found for name, found in data.items() if found},
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+
+
+def _name(head: Head) -> str:
+    return head.display_name or f"Run {head.number}"
+
+
+def _own_tags(head: Head) -> list[Document]:
     """Return what MLflow has as tags and is a column here."""
-    own = {RUN_NAME: run.title, NOTE: run.description, PARENT: run.parent.run_id if run.parent else ""}
-    return pairs((name, value) for name, value in own.items() if value)
+    own = ((RUN_NAME, _name(head)), (NOTE, head.description), (PARENT, head.parent_id))
+    return [{"key": key, "value": value} for key, value in own if value]
 
 
-def _inputs_and_outputs(ids: list[int]) -> tuple[dict[int, Document], dict[int, Document]]:
+def _inputs_and_outputs(pks: Sequence[int]) -> tuple[dict[int, Document], dict[int, Document]]:
     inputs: dict[int, Document] = defaultdict(dict)
     outputs: dict[int, Document] = defaultdict(dict)
-    uses = DatasetUse.objects.filter(run__in=ids).select_related("dataset").order_by("id")
-    for use in uses:
+    for use in _datasets(*pks):
         found = inputs[use.run_id].setdefault("dataset_inputs", [])
         dataset = {
             name: value
@@ -158,11 +252,7 @@ def _inputs_and_outputs(ids: list[int]) -> tuple[dict[int, Document], dict[int, 
             if (value := getattr(use.dataset, name))
         }
         found.append({"tags": pairs(use.tags), "dataset": dataset} if use.tags else {"dataset": dataset})
-    for run, model_id, is_output, step in (
-        LoggedModelUse.objects.filter(run__in=ids)
-        .order_by("id")
-        .values_list("run_id", "model__model_id", "is_output", "step")
-    ):
+    for run, model_id, is_output, step in _models(*pks):
         if is_output:
             outputs[run].setdefault("model_outputs", []).append({"model_id": model_id, "step": step})
         else:
@@ -170,9 +260,13 @@ def _inputs_and_outputs(ids: list[int]) -> tuple[dict[int, Document], dict[int, 
     return inputs, outputs
 
 
-def metric(name: str, value: float | None, text: str, at: datetime, step: int) -> Document:
-    """Return one point of a metric."""
-    return {"key": name, "value": number(value, text), "timestamp": milliseconds(at), "step": step}
+def metric(name: str, value: float | None, text: str, at: Any, step: int) -> Document:
+    """Return one point of a metric; its time may be that of a raw row."""
+    return {"key": name, "value": number(value, text), "timestamp": _ms(at), "step": step}
+
+
+def _ms(at: Any) -> int:
+    return (as_instant(at) - _EPOCH) // _MILLISECOND
 
 
 def number(value: float | None, text: str) -> float | str:

@@ -42,6 +42,35 @@ class Refusal(Schema):
 REFUSALS = frozenset({400, 401, 403, 404, 405, 409, 411, 413, 415, 416, 422, 500, 503})
 
 
+class ImportedRunOut(Schema):
+    """A run of an import: whether this request made it, its parent, and the properties that it has."""
+
+    run_id: str
+    is_new: bool
+    parent_run_id: str | None
+    properties: dict[str, str]
+
+
+class ImportOut(Schema):
+    """The runs of an import, in their order."""
+
+    items: list[ImportedRunOut]
+
+
+class CountsOut(Schema):
+    """How much there is of some runs."""
+
+    runs: int
+    params: int
+    tags: int
+    metrics: int
+    points: int
+    datasets: int
+    models: int
+    files: int
+    bytes: int
+
+
 class Page(Schema, Generic[Item]):
     """One page of a list; `next` is the cursor of the page that follows, if any."""
 

@@ -170,6 +170,42 @@ class Children(Body):
     children: list[Child] | None = Field(default=None, max_length=limits.CHILDREN_PER_REQUEST)
 
 
+class TrackedRun(Body):
+    """A run that was tracked elsewhere."""
+
+    run_id: str
+    parent_run_id: str = Field(default="", description="Of a run that is there, or of one of these without a parent.")
+    display_name: str = ""
+    description: str = ""
+    status: Literal["Running", "Completed", "Failed", "Canceled"]
+    started_utc: Instant
+    ended_utc: Instant | None = None
+    tags: dict[str, Scalar | None] = {}
+    properties: dict[str, Scalar] = {}
+    params: dict[str, Scalar | None] = {}
+
+
+class Import(Body):
+    """Runs of one experiment, which is made if it is not there."""
+
+    workspace: str = ""
+    experiment: str
+    created_utc: Instant | None = Field(default=None, description="When the experiment was made.")
+    runs: list[TrackedRun] = Field(max_length=limits.IMPORTED_RUNS)
+
+
+class Marks(Body):
+    """Properties to add to runs, by their ids."""
+
+    runs: dict[str, dict[str, Scalar]] = Field(max_length=limits.IMPORTED_RUNS)
+
+
+class Imported(Body):
+    """Which runs to count."""
+
+    run_ids: list[str] = Field(max_length=limits.IMPORTED_RUNS)
+
+
 class NewExperiment(Body):
     """An experiment to make, if it is not there."""
 

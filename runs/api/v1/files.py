@@ -1,4 +1,4 @@
-"""Bytes of a run: logs, artifacts, snapshot."""
+"""Bytes of a run: logs, artifacts, snapshot, patch."""
 
 import tempfile
 
@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from ninja import Query, Router, Status
 
-from runs import shapes, storage
-from runs.actions import recording, snapshots
+from runs import limits, shapes, storage
+from runs.actions import git_patches, recording, snapshots
 from runs.api import transfers
 from runs.api.v1 import auth
 from runs.api.v1.answers import REFUSALS, ArtifactOut, LogOut, Page, Refusal, RunOut
@@ -140,3 +140,28 @@ def store_snapshot(request: HttpRequest, run_id: str) -> Status:
     recording.attach_snapshot(run=run, snapshot=snapshot)
 
     return Status(201, shapes.run_document(run))
+
+
+@router.get(_ONE + "/git-patch", response={REFUSALS: Refusal}, openapi_extra=_SENT)
+def read_git_patch(request: HttpRequest, run_id: str) -> HttpResponseBase:
+    """Read what was changed in the run's code since its commit, as `git apply` takes it."""
+    run = auth.caller(request).run(run_id)
+    patch = git_patches.of(run)
+    if not patch:
+        raise NotFound(f"The run {run_id} has no patch.", field="run_id")
+
+    def read(offset: int, limit: int) -> bytes:
+        return patch[offset : offset + limit]
+
+    return transfers.send(request, read, size=len(patch), name=f"{run.run_id}.patch")
+
+
+@router.put(_ONE + "/git-patch", response={204: None, REFUSALS: Refusal}, openapi_extra=RECEIVED)
+def store_git_patch(request: HttpRequest, run_id: str) -> Status:
+    """Keep the body as what was changed in the run's code since its commit. It is set once."""
+    run = auth.caller(request).run_to_change(run_id)
+
+    chunks = transfers.receive(request, limit=limits.GIT_PATCH_BYTES, field="git_patch")
+    git_patches.keep(run=run, data=b"".join(chunks))
+
+    return Status(204, None)

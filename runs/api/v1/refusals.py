@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.urls import URLPattern, URLResolver
@@ -17,6 +16,7 @@ from ninja.errors import HttpError, ValidationError
 
 from runs.api.transfers import LengthRequired, RangeNotSatisfiable
 from runs.errors import Conflict, InvalidInput, NotFound, PermissionDenied, RunsError, TooLarge
+from runs.outage import NO_DATABASE
 from runs.pipelines.definition import BadPipeline
 from runs.storage import BadPath
 
@@ -57,8 +57,7 @@ def register(api: NinjaAPI) -> None:
         (BadRequest, _bad),
         (MultiPartParserError, _bad),
         (UnreadablePostError, _bad),
-        (OperationalError, _unavailable),
-        (InterfaceError, _unavailable),
+        *((kind, _unavailable) for kind in NO_DATABASE),
         (Exception, _bug),
     ):
         api.add_exception_handler(kind, handler)  # type: ignore[arg-type]
@@ -142,7 +141,7 @@ def _bad(request: HttpRequest, error: Exception) -> HttpResponse:
     return refuse(400, "bad_request", "The request cannot be read: it is malformed, has too many parts, or broke off.")
 
 
-def _unavailable(request: HttpRequest, error: OperationalError | InterfaceError) -> HttpResponse:
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.warning("The database did not answer: %s", error)
     return refuse(503, "unavailable", "The database does not answer right now; try again.", **{"Retry-After": "1"})
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from ninja import File, Header, Router, Status
 from ninja.files import UploadedFile
 
-from runs import search, shapes
+from runs import limits, search, shapes
 from runs.actions import (
     archiving,
     cancellation,
@@ -25,7 +25,7 @@ from runs.api.v1.answers import REFUSALS, EventOut, Page, Refusal, RunOut, RunsO
 from runs.errors import InvalidInput
 from runs.models import Run, RunEvent
 from runs.models.run import RunQuerySet
-from runs.search import paging
+from runs.search import orders, paging
 
 router = Router(tags=["runs"])
 
@@ -38,9 +38,10 @@ def submit_run(
     request: HttpRequest,
     config: bodies.Submission,
     snapshot: UploadedFile | None = File(None),  # noqa: B008 - how ninja declares it
+    git_patch: UploadedFile | None = File(None),  # noqa: B008
     idempotency_key: str = Header("", alias="Idempotency-Key"),
 ) -> Status:
-    """Submit a script: `config` is JSON, `snapshot` a zip of its source folder.
+    """Submit a script: `config` is JSON, `snapshot` a zip of its source folder, `git_patch` its uncommitted changes.
 
     The same `Idempotency-Key` with the same request returns the same run; with another it is a conflict.
     """
@@ -62,6 +63,7 @@ def submit_run(
         run_id=config.run_id,
         idempotency_key=idempotency_key,
         actor=auth.door(request),
+        git_patch=git_patch.read(limits.GIT_PATCH_BYTES + 1) if git_patch else b"",
     )
 
     return Status(201, shapes.run_document(run))
@@ -74,7 +76,7 @@ def list_runs(
     workspace: str = "",
     experiment: str = "",
     include_children: bool = False,
-    order: str = paging.DEFAULT_ORDER,
+    order: str = orders.DEFAULT,
     cursor: str = "",
     limit: int = 50,
 ) -> shapes.Document:
@@ -260,7 +262,7 @@ def list_children(
     run_id: str,
     recursive: bool = False,
     query: str = "",
-    order: str = paging.DEFAULT_ORDER,
+    order: str = orders.DEFAULT,
     cursor: str = "",
     limit: int = 50,
 ) -> shapes.Document:
@@ -312,8 +314,8 @@ def _page(
 ) -> shapes.Document:
     if limit > _LIMIT:
         raise InvalidInput(f"limit is {limit}; expected 1 to {_LIMIT}.", field="limit")
-    found = search.apply(queryset, query, user=auth.caller(request).user, at=timezone.now())
-    page = paging.paginate(found, order=order, cursor=cursor, limit=limit)
+    found = search.find(queryset, query, user=auth.caller(request).user, at=timezone.now())
+    page = orders.paginate(found, order=found.order or order, cursor=cursor, limit=limit, rows=Run.objects.all())
     return {"items": shapes.run_documents(page.items), "next": page.next or None}
 
 

@@ -21,6 +21,7 @@ from runs.models import (
     Attempt,
     ComputeTarget,
     Experiment,
+    KeyKind,
     Membership,
     Metric,
     MetricPoint,
@@ -35,7 +36,7 @@ from runs.models import (
     Tag,
     Workspace,
 )
-from runs.search import index
+from runs.search import index, keys
 from runs.status import RunStatus
 
 _CHUNK = 20_000
@@ -76,6 +77,7 @@ class Seeder:
         # A few experiments have most of the runs.
         self._weights = list(accumulate(1 / (rank + 3) for rank in range(len(self._places))))
         self._logs: list[tuple[int, str]] = []
+        self._keys: dict[KeyKind, set[str]] = {kind: set() for kind in KeyKind}
 
     def _tables(self) -> None:
         self._runs = Table(
@@ -86,9 +88,9 @@ class Seeder:
             *("cancel_requested_at", "cancel_requested_by_id", "compute_target_id", "script", "arguments"),
             "attempt_number",
         )
-        self._tags = Table(Tag, "run_id", "key", "value")
-        self._properties = Table(Property, "run_id", "key", "value")
-        self._params = Table(Param, "run_id", "name", "value", "number")
+        self._tags = Table(Tag, "run_id", "key", "value", "experiment_id")
+        self._properties = Table(Property, "run_id", "key", "value", "experiment_id")
+        self._params = Table(Param, "run_id", "name", "value", "number", "experiment_id")
         self._metrics = Table(
             Metric,
             *("run_id", "name", "kind", "point_count", "latest_value", "latest_step", "latest_at"),
@@ -163,6 +165,7 @@ class Seeder:
             self._tell(made)
         for table in self._all_tables:
             table.finish()
+        keys.keep(self._workspace.pk, self._keys)
         self._write_logs()
         with connection.cursor() as cursor:
             # Planners that know nothing of the new rows take the wrong index.
@@ -252,7 +255,7 @@ class Seeder:
         )
         place.counts[parent is not None, end] += 1
         place.latest_pk = pk
-        tags = self._tag(pk, task, dataset, left)
+        tags = self._tag(pk, place, dataset, left)
         self._texts.add(
             pk,
             index.text_of(
@@ -265,7 +268,8 @@ class Seeder:
             ),
         )
         if is_script and chance() < 0.5:
-            self._properties.add(pk, "azureml.git.commit", f"{bits >> 64:040x}"[:40])
+            self._properties.add(pk, "azureml.git.commit", f"{bits >> 64:040x}"[:40], place.row.pk)
+            self._keys[KeyKind.PROPERTY].add("azureml.git.commit")
         if started_at:
             self._measure(pk, place, model, rate, status_at, started_at, is_full=_is_full(left))
         self._remember(pk, past, person, target, reason, is_full=_is_full(left))
@@ -273,13 +277,15 @@ class Seeder:
             self._logs.append((pk, _log(model, dataset, started_at, error)))
         return pk
 
-    def _tag(self, pk: int, task: words.Task, dataset: str, left: int) -> list[tuple[str, str | None]]:
+    def _tag(self, pk: int, place: _Place, dataset: str, left: int) -> list[tuple[str, str | None]]:
         chance = self._random.random
-        tags: list[tuple[str, str | None]] = [("dataset", dataset)]
+        tags: list[tuple[str, str | None]] = [("dataset", dataset), words.STARTERS[int(chance() * 2)]]
         if chance() < 0.7:
             tags.append(("stage", words.STAGES[int(chance() * len(words.STAGES))]))
         if chance() < 0.4:
-            tags.append(("team", task.team))
+            tags.append(("team", place.task.team))
+        if chance() < 0.3:
+            tags.append((_rare(words.RARE_TAGS, chance()), str(int(chance() * 40))))
         if chance() < 0.05:
             tags.append(("quality", words.QUALITIES[int(chance() * len(words.QUALITIES))]))
         if chance() < 0.002:
@@ -287,7 +293,8 @@ class Seeder:
         if chance() < 0.0005:
             tags.append(("gold", None))
         for key, value in tags:
-            self._tags.add(pk, key, value)
+            self._tags.add(pk, key, value, place.row.pk)
+            self._keys[KeyKind.TAG].add(key)
         return tags
 
     def _measure(
@@ -296,14 +303,21 @@ class Seeder:
         """Write the run's params and metrics: series that near their end, noisily."""
         random, chance = self._random, self._random.random
         batch = words.BATCH_SIZES[int(chance() * len(words.BATCH_SIZES))]
-        self._params.add(pk, "model", model, None)
-        self._params.add(pk, "learning_rate", f"{rate:g}", rate)
-        self._params.add(pk, "batch_size", str(batch), float(batch))
+        params: list[tuple[str, str, float | None]] = [
+            ("model", model, None),
+            ("learning_rate", f"{rate:g}", rate),
+            ("batch_size", str(batch), float(batch)),
+        ]
         if chance() < 0.5:
-            self._params.add(pk, "optimizer", words.OPTIMIZERS[int(chance() * len(words.OPTIMIZERS))], None)
+            params.append(("optimizer", words.OPTIMIZERS[int(chance() * len(words.OPTIMIZERS))], None))
+        for name, text, number in params:
+            self._params.add(pk, name, text, number, place.row.pk)
+            self._keys[KeyKind.PARAM].add(name)
         if chance() < 0.2:
             return  # it broke before the first epoch
-        for name, worst, best in place.task.metrics:
+        rare = [(_rare(words.RARE_METRICS, chance()), 1.0, 0.0)] if chance() < 0.3 else []
+        for name, worst, best in (*place.task.metrics, *rare):
+            self._keys[KeyKind.METRIC].add(name)
             reached = best + (worst - best) * min(chance() ** 3, 0.9)
             values = [reached]
             if is_full:
@@ -363,6 +377,11 @@ class Seeder:
 
 def _is_full(left: int) -> bool:
     return left <= _NEWEST_IN_FULL or left % 100 == 0
+
+
+def _rare(names: tuple[str, ...], chance: float) -> str:
+    """Return one of `names`: the first ones often, the last ones now and then."""
+    return names[int(chance * chance * len(names))]
 
 
 def _log(model: str, dataset: str, started_at: datetime, error: str) -> str:

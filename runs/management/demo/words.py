@@ -6,6 +6,24 @@ TEAMS = ("vision", "language", "forecasting", "risk", "recommendations", "speech
 PEOPLE = ("ana", "bruno", "chen", "dora", "elif", "farid", "greta", "hiro", "ines", "jonas", "kavya", "luca")
 STAGES = ("exploration", "baseline", "tuning", "ablation", "candidate")
 QUALITIES = ("poor", "fair", "good", "great run", "fantastic run")
+# Nearly every run was started by one of these, and none by both.
+STARTERS = (("trigger", "schedule"), ("notebook", "explore.ipynb"))
+# What teams add over the years: 500 tags and 200 metrics, of which a run has one at most.
+_SUBJECTS = (
+    *("aug", "batch", "calib", "cache", "ckpt", "data", "dedup", "drift", "embed", "eval", "export", "fold", "freeze"),
+    *("head", "host", "label", "mask", "mixup", "optim", "prune", "quant", "review", "sched", "token", "warmup"),
+)
+_ASPECTS = (
+    *("by", "config", "date", "dtype", "id", "kind", "level", "mode", "name", "note"),
+    *("owner", "policy", "ref", "scope", "seed", "size", "source", "state", "step", "version"),
+)
+RARE_TAGS = tuple(f"{subject}_{aspect}" for subject in _SUBJECTS for aspect in _ASPECTS)
+_PARTS = ("train", "val", "test", "holdout", "shadow", "replay", "canary", "night", "edge", "batch")
+_SCORES = (
+    *("bias", "brier", "coverage", "drift", "entropy", "f2", "gain", "hinge", "kappa", "kl"),
+    *("latency", "lift", "mae", "margin", "mcc", "precision", "psi", "r2", "recall", "regret"),
+)
+RARE_METRICS = tuple(f"{part}_{score}" for part in _PARTS for score in _SCORES)
 
 
 @dataclass(frozen=True)

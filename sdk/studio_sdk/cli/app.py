@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from studio_sdk.cli import folder, lists, pipeline, runs, session, submit
+from studio_sdk.cli import folder, imports, lists, pipeline, runs, session, submit
 from studio_sdk.exceptions import AzureMLException
 from studio_sdk.version import VERSION
 
@@ -25,6 +25,7 @@ app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(folder.app, name="folder")
 app.add_typer(lists.experiments, name="experiment")
 app.add_typer(lists.targets, name="computetarget")
+app.add_typer(imports.app, name="import")
 app.command()(session.login)
 app.command()(session.logout)
 app.command()(session.whoami)

@@ -10,10 +10,16 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, NoReturn, Optional, Union
 
-from studio_sdk import ignore_files, source_folder, values
-from studio_sdk.exceptions import ServerUnreachable, ServiceException, SnapshotException, UserErrorException
+from studio_sdk import git, ignore_files, source_folder, values
+from studio_sdk.exceptions import (
+    NotAvailable,
+    ServerUnreachable,
+    ServiceException,
+    SnapshotException,
+    UserErrorException,
+)
 from studio_sdk.transport import Client, quote_path
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -47,6 +53,17 @@ class RunFiles:
                 self._upload(own, file)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise UserErrorException(f"{path_or_stream} can not be read: {error.strerror}.") from error
+
+    def register_model(self, model_name: str, model_path: Optional[str] = None, **kwargs: Any) -> NoReturn:
+        """Raise NotAvailable: a model is a file among the outputs of its run.
+
+        >>> run.register_model("diabetes", "outputs/model.pkl")
+        """
+        raise NotAvailable(
+            f"Studio has no register of models, so {model_name!r} is not put into one. A model is a file of its run: "
+            f"run.upload_file({model_path or 'outputs/model.pkl'!r}, path), and run.tag('model', {model_name!r}) to "
+            "find it again."
+        )
 
     def upload_files(
         self,
@@ -163,6 +180,8 @@ class RunFiles:
         try:
             with source_folder.pack(folder) as archive:
                 self._document = self._client.upload(f"{self._path}/snapshot", archive)
+            if patch := git.patch(folder):
+                self._client.upload(f"{self._path}/git-patch", io.BytesIO(patch))
         except (SnapshotException, ServiceException) as error:
             values.warn(f"the code of {folder} is not kept with the run: {error}")
 

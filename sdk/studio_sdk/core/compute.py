@@ -81,18 +81,30 @@ class ComputeTarget:
     attach = create
 
     def wait_for_completion(self, show_output: bool = False, **kwargs: Any) -> None:
-        """Return at once: a target that is there is ready."""
+        """Return at once: a target that is there is ready.
+
+        >>> target.wait_for_completion(show_output=True)
+        """
 
     def get_status(self) -> Any:
-        """Return what is known: slots, running and queued runs."""
+        """Return what is known: slots, running and queued runs.
+
+        >>> target.get_status()["slots"]
+        """
         return dict(self._document)
 
     def serialize(self) -> dict[str, Any]:
-        """Return the document."""
+        """Return the document.
+
+        >>> target.serialize()["name"]
+        """
         return dict(self._document)
 
     def delete(self) -> None:
-        """Raise NotAvailable: an operator disables targets."""
+        """Raise NotAvailable: an operator disables targets.
+
+        >>> target.delete()
+        """
         raise NotAvailable(
             f"The SDK deletes no compute targets. On the server: manage.py compute_target disable {self.name}"
         )

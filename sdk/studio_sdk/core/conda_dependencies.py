@@ -90,32 +90,53 @@ class CondaDependencies:
         return re.sub(r"^python\s*[=<>!]*\s*", "", found) or None if found else None
 
     def add_conda_package(self, conda_package: str) -> None:
-        """Add a conda package, or replace it by another version."""
+        """Add a conda package, or replace it by another version.
+
+        >>> dependencies.add_conda_package("pandas=2")
+        """
         self._conda = [each for each in self._conda if _name(each) != _name(conda_package)] + [conda_package]
 
     def add_pip_package(self, pip_package: str) -> None:
-        """Add a pip package, or replace it by another version."""
+        """Add a pip package, or replace it by another version.
+
+        >>> dependencies.add_pip_package("scikit-learn==1.5.2")
+        """
         self._pip = [each for each in self._pip if _name(each) != _name(pip_package)] + [pip_package]
 
     def add_channel(self, channel: str) -> None:
-        """Add a channel."""
+        """Add a channel.
+
+        >>> dependencies.add_channel("conda-forge")
+        """
         if channel not in self._channels:
             self._channels.append(channel)
 
     def remove_conda_package(self, conda_package: str) -> None:
-        """Remove a conda package."""
+        """Remove a conda package.
+
+        >>> dependencies.remove_conda_package("pandas")
+        """
         self._conda = [each for each in self._conda if _name(each) != _name(conda_package)]
 
     def remove_pip_package(self, pip_package: str) -> None:
-        """Remove a pip package."""
+        """Remove a pip package.
+
+        >>> dependencies.remove_pip_package("scikit-learn")
+        """
         self._pip = [each for each in self._pip if _name(each) != _name(pip_package)]
 
     def set_python_version(self, version: str) -> None:
-        """Ask for a version of Python. It is recorded: the run uses the worker's."""
+        """Ask for a version of Python. It is recorded: the run uses the worker's.
+
+        >>> dependencies.set_python_version("3.11")
+        """
         self.add_conda_package(f"python={version}")
 
     def set_pip_option(self, pip_option: str) -> None:
-        """Add an option of pip, such as `--index-url URL`."""
+        """Add an option of pip, such as `--index-url URL`.
+
+        >>> dependencies.set_pip_option("--pre")
+        """
         if pip_option not in self._pip:
             self._pip.insert(0, pip_option)
 
@@ -131,11 +152,17 @@ class CondaDependencies:
     save_to_file = save
 
     def serialize_to_string(self) -> str:
-        """Return the conda file as text."""
+        """Return the conda file as text.
+
+        >>> print(dependencies.serialize_to_string())
+        """
         return yaml_files.dump(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the content of the conda file."""
+        """Return the content of the conda file.
+
+        >>> dependencies.as_dict()["dependencies"]
+        """
         content: dict[str, Any] = {"name": "project_environment", "dependencies": [*self._conda, {"pip": self._pip}]}
         if self._channels:
             content["channels"] = self._channels

@@ -92,7 +92,10 @@ class Environment:
 
     @staticmethod
     def from_existing_conda_environment(name: str, conda_environment_name: str) -> Environment:
-        """Raise NotAvailable: name the interpreter of that environment instead."""
+        """Raise NotAvailable: name the interpreter of that environment instead.
+
+        >>> Environment.from_existing_conda_environment("sklearn", "myenv")
+        """
         raise NotAvailable(
             "Studio does not copy conda environments. Use the environment where it lies: environment.python."
             "user_managed_dependencies = True and environment.python.interpreter_path = '/path/to/envs/"
@@ -101,7 +104,10 @@ class Environment:
 
     @staticmethod
     def get(workspace: Any, name: str, version: Optional[str] = None, label: Optional[str] = None) -> Environment:
-        """Raise NotAvailable: no environment is kept on the server."""
+        """Raise NotAvailable: no environment is kept on the server.
+
+        >>> Environment.get(workspace, "AzureML-Minimal")
+        """
         raise NotAvailable(
             f"Studio keeps no environments on the server, so there is no {name!r} to get. Keep a conda file or a "
             "requirements file beside the script: Environment.from_pip_requirements(name, 'requirements.txt')."
@@ -109,15 +115,25 @@ class Environment:
 
     @staticmethod
     def list(workspace: Any) -> dict[str, Environment]:
-        """Return nothing: no environment is kept on the server."""
+        """Return nothing: no environment is kept on the server.
+
+        >>> Environment.list(workspace)
+        {}
+        """
         return {}
 
     def register(self, workspace: Any) -> Environment:
-        """Return the environment itself: each run carries its own, so there is nothing to register."""
+        """Return the environment itself: each run carries its own, so there is nothing to register.
+
+        >>> environment.register(workspace).name
+        """
         return self
 
     def clone(self, new_name: str) -> Environment:
-        """Return a copy under another name."""
+        """Return a copy under another name.
+
+        >>> environment.clone("sklearn-2").name
+        """
         copy = Environment._from_dict(self._as_dict())
         copy.name = new_name
         return copy

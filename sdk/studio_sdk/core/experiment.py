@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional, Union
 
-from studio_sdk import heartbeats, source_folder
+from studio_sdk import git, heartbeats, source_folder
 from studio_sdk.core import _filters
 from studio_sdk.core.script_run_config import ScriptRunConfig
 from studio_sdk.exceptions import NotAvailable, ServiceException, UserErrorException
@@ -102,7 +102,10 @@ class Experiment:
         return self._known().get("archived_utc")
 
     def refresh(self) -> None:
-        """Ask the server for tags and state."""
+        """Ask the server for tags and state.
+
+        >>> experiment.refresh()
+        """
         self._document = self._client.get(self._path, {"workspace": self._workspace.name})
 
     def get_portal_url(self) -> str:
@@ -167,7 +170,7 @@ class Experiment:
             "run_id": run_id or "",
             "display_name": display_name or name or "",
             "tags": texts(tags or {}),
-            "properties": {**(source_folder.git_properties(source) if source else {}), **texts(properties or {})},
+            "properties": {**(git.properties(source) if source else {}), **texts(properties or {})},
         }
         document = self._client.make(
             f"{self._path}/interactive-runs", {key: value for key, value in given.items() if value}
@@ -216,7 +219,7 @@ class Experiment:
         body = config._body()
         folder = Path(config.source_directory)
         body["properties"] = {
-            **source_folder.git_properties(folder),
+            **git.properties(folder),
             **body["properties"],
             **{key: value or "" for key, value in texts(properties or {}).items()},
         }
@@ -230,9 +233,13 @@ class Experiment:
             "description": description,
         }
         body.update({key: value for key, value in given.items() if value})
+        patch = git.patch(folder)
         with source_folder.pack(folder, must_have=body.get("script", "")) as archive:
             document = self._client.post_multipart(
-                "/runs", fields={"config": body}, file=("snapshot", archive), key=uuid.uuid4().hex
+                "/runs",
+                fields={"config": body, **({"git_patch": patch} if patch else {})},
+                file=("snapshot", archive),
+                key=uuid.uuid4().hex,
             )
         run: Run = Run._of(self, document["run_id"], document)
         return run
@@ -297,7 +304,10 @@ class Experiment:
 
     @staticmethod
     def delete(workspace: Workspace, experiment_id: str) -> None:
-        """Raise NotAvailable: an experiment is archived, so that its runs stay on record."""
+        """Raise NotAvailable: an experiment is archived, so that its runs stay on record.
+
+        >>> Experiment.delete(workspace, experiment.id)
+        """
         raise NotAvailable("The SDK deletes no experiments; hide one with Experiment.archive().")
 
     def _patch(self, changes: dict[str, Any]) -> None:

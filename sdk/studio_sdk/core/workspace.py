@@ -229,7 +229,10 @@ class Workspace:
         return self._client.url
 
     def get_default_datastore(self) -> Any:
-        """Raise NotAvailable: there are no datastores."""
+        """Raise NotAvailable: there are no datastores.
+
+        >>> workspace.get_default_datastore()
+        """
         raise NotAvailable(
             "Studio has no datastores. Read files where they lie, or put them into the source directory; "
             "write results to ./outputs, which is kept with the run."

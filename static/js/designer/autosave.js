@@ -1,6 +1,7 @@
 // Saves what changed after a moment, one save at a time, with the revision that it knows: two tabs lose nothing.
 
 const QUIET = 500;
+const AGAIN = 5000;
 
 export function createAutosave(store, { save, revision, status, words, onSaved }) {
   let known = revision;
@@ -31,6 +32,8 @@ export function createAutosave(store, { save, revision, status, words, onSaved }
     isLost = code === 409;
     tell(answer?.message || words.offline, true);
     if (isLost) showConflict(answer.message);
+    // The server is away for a moment: what was drawn is saved once it is back.
+    else if (!body && (code === 0 || code >= 500)) timer = setTimeout(autosave.flush, AGAIN);
     return false;
   }
 

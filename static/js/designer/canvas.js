@@ -90,21 +90,24 @@ export function createCanvas(root, store, words) {
   }
 
   function drawWires(pending = null) {
-    const drawn = wires(store.document).map((wire) => {
-      const path = document.createElementNS(SVG, "path");
-      path.setAttribute("d", curve(...ends(wire)));
-      path.setAttribute("class", `wire${wire.output ? "" : " is-order"}`);
+    const drawn = wires(store.document).flatMap((wire) => {
+      const isChosen = JSON.stringify(wire) === JSON.stringify(store.wire);
+      const path = line(ends(wire), `wire${wire.output ? "" : " is-order"}${isChosen ? " is-chosen" : ""}`);
       path.setAttribute("marker-end", "url(#wire-arrow)");
-      path.dataset.wire = JSON.stringify(wire);
-      return path;
+      // Wide and unseen: what a finger can hit.
+      const hit = line(ends(wire), "wire-hit");
+      hit.dataset.wire = JSON.stringify(wire);
+      return [path, hit];
     });
-    if (pending) {
-      const path = document.createElementNS(SVG, "path");
-      path.setAttribute("d", curve(...pending));
-      path.setAttribute("class", "wire is-pending");
-      drawn.push(path);
-    }
+    if (pending) drawn.push(line(pending, "wire is-pending"));
     lines.querySelector("g").replaceChildren(...drawn);
+  }
+
+  function line(between, name) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", curve(...between));
+    path.setAttribute("class", name);
+    return path;
   }
 
   const canvas = {

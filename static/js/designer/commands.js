@@ -1,6 +1,7 @@
 // What the toolbar's buttons and the keys do, by name.
 
-import { paste, removeSteps } from "./model.js";
+import { disconnect, paste, removeSteps } from "./model.js";
+import { reveal } from "./reveal.js";
 
 const NEAR = 32;
 const FAR = 128;
@@ -30,13 +31,15 @@ export function createCommands(canvas, store, { layout, say, words }) {
       store.select(Object.values(called));
     },
     remove() {
+      const { wire } = store;
+      if (wire) return store.change(({ document }) => disconnect(document, wire));
       const gone = new Set(store.selection);
-      if (!gone.size) return;
+      if (!gone.size) return undefined;
       store.change(({ document, positions }) => {
         removeSteps(document, gone);
         for (const name of gone) delete positions[name];
       });
-      canvas.root.focus();
+      return canvas.root.focus();
     },
     all: () => store.select(Object.keys(store.document.steps)),
     zoomIn: () => canvas.zoomAt(1.25),
@@ -64,7 +67,8 @@ export function createCommands(canvas, store, { layout, say, words }) {
 export function listenToButtons(strip, store, commands) {
   strip.addEventListener("click", (event) => commands[event.target.closest("[data-command]")?.dataset.command]?.());
   const refresh = () => {
-    const able = { undo: store.canUndo, redo: store.canRedo, copy: store.selection.size, remove: store.selection.size };
+    const { canUndo: undo, canRedo: redo, selection, wire } = store;
+    const able = { undo, redo, copy: selection.size, remove: selection.size || wire };
     for (const [name, isAble] of Object.entries(able)) {
       strip.querySelector(`[data-command="${name}"]`).disabled = !isAble;
     }
@@ -77,6 +81,10 @@ export function listenToKeys(canvas, store, commands, ports) {
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const withControl = { z: "undo", y: "redo", c: "copy", v: "paste", a: "all" };
 
+  canvas.root.addEventListener("focusin", (event) => {
+    const step = event.target.closest("[data-step]")?.dataset.step;
+    if (step && event.target.matches(":focus-visible")) reveal(canvas, step);
+  });
   canvas.root.addEventListener("keydown", (event) => {
     const step = event.target.closest("[data-step]")?.dataset.step;
     const isOnPort = Boolean(event.target.closest(".port"));

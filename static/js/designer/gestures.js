@@ -24,7 +24,7 @@ export function listenToGestures(canvas, store, ports) {
     }
     const name = event.target.closest("[data-step]")?.dataset.step;
     if (name && !ports.pending) gesture = takeNodes(event, name);
-    else if (!name) gesture = event.shiftKey ? { kind: "frame", from: event } : { kind: "pan", from: event, latest: event };
+    else if (!name) gesture = event.shiftKey ? { kind: "frame", from: event } : pan(event);
     if (gesture) root.setPointerCapture(event.pointerId);
   });
 
@@ -76,10 +76,16 @@ export function listenToGestures(canvas, store, ports) {
       if (isDone && !isClick) store.change((next) => Object.assign(next.positions, moved(ended, event)));
     } else if (ended.kind === "pan" && isClick) {
       ports.cancel();
-      store.select([]);
+      if (ended.wire) store.selectWire(JSON.parse(ended.wire));
+      else store.select([]);
     } else if (ended.kind === "frame") {
       store.select(framed(ended.from, event));
     }
+  }
+
+  function pan(event) {
+    // Kept from the start: what is captured is no longer told what was pressed.
+    return { kind: "pan", from: event, latest: event, wire: event.target.closest(".wire-hit")?.dataset.wire };
   }
 
   function takeNodes(event, name) {

@@ -2,6 +2,7 @@
 
 import { HEIGHT, WIDTH } from "./geometry.js";
 import { addStep, steps } from "./model.js";
+import { reveal } from "./reveal.js";
 
 export function listenToPalette(palette, canvas, store, fetchStep) {
   const search = palette.querySelector("input");
@@ -45,9 +46,11 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
     let name = "";
     store.change(({ document, positions }) => {
       name = addStep(document, found.name, found.step);
+      if (Object.keys(found.parameters).length) document.parameters = { ...found.parameters, ...document.parameters };
       positions[name] = place;
     });
     store.select([name]);
+    reveal(canvas, name);
     canvas.nodeOf(name)?.focus({ preventScroll: true });
   }
 

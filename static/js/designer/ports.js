@@ -69,9 +69,5 @@ export function createPorts(canvas, store, say, words) {
     if (isKey && event.target.closest(".port")) ports.press(event.target);
     else if (!isKey && pending && event.target.closest("[data-step]")?.dataset.step !== pending.step) ports.end(event.target);
   });
-  canvas.root.addEventListener("dblclick", (event) => {
-    const path = event.target.closest(".wire");
-    if (path) store.change(({ document }) => disconnect(document, JSON.parse(path.dataset.wire)));
-  });
   return ports;
 }

@@ -7,11 +7,13 @@ export function createStore({ document, positions, problems }) {
   const history = createHistory({ document, positions });
   const listeners = new Set();
   let selection = new Set();
+  let wire = null;
   let faults = problems;
 
   const tell = (what) => { for (const listener of listeners) listener(what); };
   const settle = () => {
     selection = new Set([...selection].filter((name) => name in steps(history.now.document)));
+    wire = null;
     tell("change");
   };
 
@@ -19,6 +21,7 @@ export function createStore({ document, positions, problems }) {
     get document() { return history.now.document; },
     get positions() { return history.now.positions; },
     get selection() { return selection; },
+    get wire() { return wire; },
     get problems() { return faults; },
     get canUndo() { return history.canUndo; },
     get canRedo() { return history.canRedo; },
@@ -36,6 +39,12 @@ export function createStore({ document, positions, problems }) {
     redo() { history.redo(); settle(); },
     select(names) {
       selection = new Set(names);
+      wire = null;
+      tell("selection");
+    },
+    selectWire(chosen) {
+      selection = new Set();
+      wire = chosen;
       tell("selection");
     },
     setProblems(found) {

@@ -202,28 +202,6 @@ def test_tags_are_set_and_deleted(mlflow, experiment):
     assert (gone.status_code, gone.json()["message"]) == (404, f"No tag with name: a in run with id {run_id}")
 
 
-def test_the_number_of_queries_of_a_batch_does_not_depend_on_its_size(
-    mlflow, experiment, django_assert_max_num_queries
-):
-    few, many = mlflow.create(experiment), mlflow.create(experiment)
-
-    def batch(run_id, count):
-        return mlflow.post(
-            "runs/log-batch",
-            run_id=run_id,
-            metrics=[metric(f"m{n % 3}", n, step=n) for n in range(count * 2)],
-            params=[pair(f"p{n}", "1") for n in range(count)],
-            tags=[pair(f"t{n}", "1") for n in range(count)],
-        )
-
-    batch(mlflow.create(experiment), 99)  # the first names in a workspace are noted for the search bar
-    with django_assert_max_num_queries(30) as small:
-        batch(few, 3)
-    with django_assert_max_num_queries(30) as great:
-        assert batch(many, 99).status_code == 200
-    assert len(small) == len(great)
-
-
 def test_history_comes_in_pages_and_charts_by_steps(mlflow, experiment):
     run_id = mlflow.create(experiment)
     mlflow.post("runs/log-batch", run_id=run_id, metrics=[metric("m", n, step=n // 2, timestamp=n) for n in range(20)])
@@ -238,3 +216,42 @@ def test_history_comes_in_pages_and_charts_by_steps(mlflow, experiment):
     assert "next_page_token" not in rest
     assert [point["step"] for point in chart["metrics"]] == [0, 0, 3, 3, 6, 6, 9, 9]
     assert mlflow.get("metrics/get-history", run_id=run_id, metric_key="no").json() == {}
+
+
+@pytest.mark.parametrize(
+    ("steps", "window", "shown"),
+    [
+        ([*range(10)], {}, [0, 2, 5, 7, 9]),
+        ([*range(10)], {"start_step": 4, "end_step": 6}, [4, 5, 6]),
+        ([*range(10)], {"start_step": 8, "end_step": 99}, [8, 9]),
+        ([*range(10)], {"start_step": -5, "end_step": -1}, []),
+        ([*range(10)], {"start_step": 20, "end_step": 30}, []),
+        ([5, 6, 7], {"start_step": 0, "end_step": 5}, [5]),
+        ([0, 1, 100], {}, [0, 1, 100]),
+        ([0, 10, 20, 30, 40, 50, 60, 70], {}, [0, 20, 40, 60, 70]),
+        ([0, 10, 20], {"start_step": 5, "end_step": 15}, [10]),
+    ],
+)
+def test_a_chart_shows_some_of_the_steps_that_there_are(mlflow, experiment, steps, window, shown):
+    run_id = mlflow.create(experiment)
+    mlflow.post("runs/log-batch", run_id=run_id, metrics=[metric("m", step, step=step) for step in steps])
+
+    limit = {"max_results": 4}
+    chart = mlflow.get("metrics/get-history-bulk-interval", run_ids=[run_id], metric_key="m", **limit, **window).json()
+
+    assert [point["step"] for point in chart.get("metrics", [])] == shown
+
+
+def test_a_chart_of_several_runs_takes_the_steps_of_all(mlflow, experiment):
+    run_ids = [mlflow.create(experiment) for _ in range(3)]
+    for run_id, first in zip(run_ids, (0, 3, 100), strict=True):
+        mlflow.post(
+            "runs/log-batch", run_id=run_id, metrics=[metric("m", 1, step=step) for step in range(first, first + 4)]
+        )
+
+    def shown(some):
+        chart = mlflow.get("metrics/get-history-bulk-interval", run_ids=some, metric_key="m", max_results=100).json()
+        return [(run_ids.index(point["run_id"]), point["step"]) for point in chart["metrics"]]
+
+    assert shown(run_ids[:2]) == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (1, 4), (1, 5), (1, 6)]
+    assert len(shown(run_ids)) == 12

@@ -2,12 +2,13 @@
 
 import pytest
 
-from runs.actions import pipeline_submission, publishing
+from runs.actions import pipeline_drafts, pipeline_submission, publishing
 from runs.errors import InvalidInput, NotFound
 from runs.models import PipelineRun, PublishedPipeline
 from runs.pipelines import definition as definitions
 from runs.pipelines.definition import BadPipeline
 from tests import factories
+from tests.runs.pipelines.driving import step
 
 DOCUMENT = {
     "name": "nightly",
@@ -122,3 +123,20 @@ def test_a_parameter_that_is_not_there_is_refused_by_its_name(publish, owner, no
         publishing.run(pipeline=publish(), experiment_name="x", by=owner, at=noon, parameters={"sead": 1})
 
     assert refused.value.field == "parameters.sead"
+
+
+def test_the_compute_target_that_is_chosen_goes_before_the_definitions_and_is_published(publish, owner, noon):
+    factories.compute_target("gpu")
+    steps = {"free": {"command": ["true"]}, "bound": {"command": ["true"], "compute_target": "local"}}
+    document = {"name": "p", "default_compute_target": "local", "steps": steps}
+    published = publish(definition=definitions.from_document(document))
+
+    run = publishing.run(
+        pipeline=published, experiment_name="x", by=owner, at=noon, default_compute_target="gpu", actor="test"
+    )
+    again = publishing.publish_run(run=run, by=owner, at=noon, name="again")
+    draft = pipeline_drafts.clone_run(run=run, by=owner, at=noon)
+
+    assert {name: step(run, name).compute_target.name for name in steps} == {"free": "gpu", "bound": "local"}
+    assert again.definition["default_compute_target"] == "gpu"
+    assert draft.document["default_compute_target"] == "gpu"

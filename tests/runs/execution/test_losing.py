@@ -9,17 +9,19 @@ import sys
 import textwrap
 import time
 import uuid
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
 
-from runs.execution import host, launcher, outcome, shutdown
+from runs import storage
+from runs.execution import agent, host, kernel, launcher, leftovers, outcome, process, shutdown
 from runs.execution.outcome import Outcome
-from runs.models import Attempt, Run, Worker
+from runs.models import Attempt, Run, RunEvent, Worker
 from runs.status import RunStatus
-from tests.runs.execution.conftest import marked, wait_for
+from tests.runs.execution.conftest import ROOT, WAITER, marked, wait_for
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -75,8 +77,7 @@ def test_a_run_whose_supervisor_was_killed_is_tried_again_where_that_was_allowed
 def test_a_canceled_run_whose_supervisor_was_killed_is_canceled(site, worker, mark):
     run = site.submit(forking(mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
-    supervisor = site.supervisor(run)
-    supervisor.send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     site.cancel(run)
 
     ended = site.wait_until_ended(run)
@@ -89,9 +90,8 @@ def test_a_canceled_run_whose_supervisor_was_killed_is_canceled(site, worker, ma
 def test_a_supervisor_that_was_frozen_too_long_is_killed_and_settled_once(site, worker, mark):
     run = site.submit(forking(mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
-    supervisor = site.supervisor(run)
 
-    supervisor.send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     ended = site.wait_until_ended(run)
     supervisor.send(signal.SIGCONT)
 
@@ -100,13 +100,14 @@ def test_a_supervisor_that_was_frozen_too_long_is_killed_and_settled_once(site, 
 
 
 def test_a_supervisor_that_was_frozen_shortly_goes_on(site, worker):
-    run = site.submit(SLEEPER.format(3))
+    run = site.submit(WAITER)
     site.wait_for_log(run, b"ready")
-    supervisor = site.supervisor(run)
 
-    supervisor.send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     site.wait_until(run, "NotResponding")
     supervisor.send(signal.SIGCONT)
+    site.wait_until(run, "Running")
+    site.let_go(run)
     ended = site.wait_until_ended(run)
 
     assert ended.status == "Completed"
@@ -114,26 +115,132 @@ def test_a_supervisor_that_was_frozen_shortly_goes_on(site, worker):
     assert Attempt.objects.filter(run=run).count() == 1
 
 
+@pytest.mark.postgres
+def test_a_supervisor_that_was_frozen_inside_a_transaction_loses_its_locks_and_goes_on(site, worker):
+    run = site.submit(WAITER)
+    site.wait_for_log(run, b"ready")
+    site.wait_until(run, "Running")
+    supervisor = site.supervisor(run)
+
+    with transaction.atomic():
+        Run.objects.select_for_update().get(pk=run.pk)
+        wait_for(lambda: _waiting_for_locks() > 0)
+        supervisor.send(signal.SIGSTOP)
+    site.wait_until(run, "NotResponding")
+    supervisor.send(signal.SIGCONT)
+    site.wait_until(run, "Running")
+    site.let_go(run)
+
+    assert site.wait_until_ended(run).status == "Completed"
+    assert site.events(run)[-5:] == ["Running", "NotResponding", "Running", "Finalizing", "Completed"]
+
+
+def _waiting_for_locks():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.sqlite
+def test_a_process_that_was_frozen_with_the_write_lock_is_woken_by_whoever_waits_for_it(site):
+    code = "import os, signal, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None)"
+    code += "; db.execute('BEGIN IMMEDIATE'); os.kill(os.getpid(), signal.SIGSTOP)"
+    frozen = subprocess.Popen([sys.executable, "-c", code, connection.settings_dict["NAME"]])
+    wait_for(lambda: kernel.stat(frozen.pid)[0] == "T")
+    connection.cursor().execute("PRAGMA busy_timeout = 100")
+    duty = agent._Duty(lambda: Worker.objects.update(stopped_at=host.now()), every_seconds=0)
+
+    duty.do_when_due()  # in vain
+
+    assert frozen.wait(10) == 0
+    Worker.objects.update(stopped_at=host.now())
+    assert leftovers.writer() is None
+
+
 def test_the_end_of_a_worker_leaves_scripts_running_and_the_next_does_not_start_them_again(site):
     first = site.start_worker()
-    run = site.submit(SLEEPER.format(60), compute_target="spare")
-    site.wait_for_log(run, b"ready")
+    run = site.submit(WAITER, compute_target="spare")
+    site.wait_until(run, "Running")
 
     first.kill()
     first.wait()
     second = site.start_worker()
     row = Worker.objects.get(pid=second.pid)
     second.terminate()
-    assert second.wait(10) == 0
+    assert second.wait(30) == 0
 
     assert site.status(run) == "Running"
     assert Attempt.objects.filter(run=run).count() == 1
     assert (row.host, row.boot_id, row.targets) == (host.name(), host.boot_id(), ["spare"])
-    assert row.kill_tier in ("namespace", "subreaper")
+    assert row.kill_tier in list(process.Tier)
     assert row.has_broker is False
     assert Worker.objects.get(pk=row.pk).stopped_at is not None
     site.cancel(run)  # without any worker
     assert site.wait_until_ended(run).status == "Canceled"
+
+
+def test_a_cold_shutdown_of_the_worker_leaves_scripts_running(site):
+    worker = site.start_worker()
+    run = site.submit(WAITER, compute_target="spare")
+    site.wait_until(run, "Running")
+
+    worker.send_signal(signal.SIGQUIT)
+    worker.wait(30)
+    site.let_go(run)
+
+    assert site.wait_until_ended(run).status == "Completed"
+    assert Attempt.objects.filter(run=run).count() == 1
+
+
+CLAIM_AND_DIE = """
+import os, django
+django.setup()
+from runs.execution import claim, host
+from runs.models import ComputeTarget
+claim.claim_next(compute_target_id=ComputeTarget.objects.get(name="spare").pk, at=host.now())
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_worker_that_is_killed_between_the_claim_and_the_start_costs_the_run_nothing_but_time(site):
+    run = site.submit("print('once')", compute_target="spare")
+
+    died = subprocess.run([sys.executable, "-c", CLAIM_AND_DIE], env=site.environment, cwd=ROOT, check=False)
+    left = site.status(run), Attempt.objects.live().get(run=run).pid
+    site.start_worker()
+
+    assert (died.returncode, left) == (-signal.SIGKILL, ("Preparing", None))
+    assert site.wait_until_ended(run).status == "Completed"
+    assert site.log(run, storage.attempt_path(2, "user_logs/std_log.txt")) == b"once\n"
+    assert Attempt.objects.get(run=run, number=1).reason == f"No supervisor started on {host.name()}."
+
+
+def test_a_database_that_is_migrated_meanwhile_does_not_disturb_what_runs(site, worker):
+    run = site.submit(WAITER)
+    site.wait_until(run, "Running")
+
+    with _migrated(Run, Attempt, RunEvent):
+        site.let_go(run)
+        ended = site.wait_until_ended(run)
+
+    assert ended.status == "Completed"
+    assert site.log(run) == b"ready\ndone\n"
+    assert site.events(run)[-3:] == ["Running", "Finalizing", "Completed"]
+
+
+@contextmanager
+def _migrated(*models):
+    """What the next version's migration may do while this one's supervisors live: add columns and an index."""
+    tables = [model._meta.db_table for model in models]
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} ADD COLUMN next_version integer NOT NULL DEFAULT 0")
+            cursor.execute(f"CREATE INDEX {table}_next ON {table} (next_version)")
+    yield
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DROP INDEX {table}_next")
+            cursor.execute(f"ALTER TABLE {table} DROP COLUMN next_version")
 
 
 def test_a_launcher_outlives_a_timeout_that_held_while_it_was_started(site, monkeypatch):
@@ -167,11 +274,12 @@ def parent_of(pid):
 
 @pytest.mark.sqlite
 def test_a_database_that_is_locked_over_the_end_of_a_run_delays_its_outcome_and_nothing_else(site, worker):
-    run = site.submit(SLEEPER.format(0.5))
-    site.wait_for_log(run, b"ready")
+    run = site.submit(WAITER)
+    site.wait_until(run, "Running")
     outside = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
     outside.execute("BEGIN IMMEDIATE")
 
+    site.let_go(run)
     time.sleep(3.5)
     assert site.status(run) == "Running"
     outside.execute("ROLLBACK")
@@ -186,11 +294,11 @@ def test_a_database_that_is_locked_over_the_end_of_a_run_delays_its_outcome_and_
 def test_an_outcome_that_its_supervisor_could_not_tell_is_told_by_a_worker(site, worker):
     run = site.submit(SLEEPER.format(60))
     site.wait_for_log(run, b"ready")
-    site.supervisor(run).send(signal.SIGSTOP)
+    supervisor = site.freeze(run)
     (host.work_folder(site.attempt(run)) / "code" / "outputs" / "model").write_text("m")
     ended = Outcome(RunStatus.FAILED, reason="Exit code 7.", exit_code=7, started_at=host.now().isoformat())
     outcome.save(site.attempt(run), ended)
-    site.supervisor(run).send(signal.SIGKILL)
+    supervisor.send(signal.SIGKILL)
 
     stored = site.wait_until_ended(run)
 
@@ -207,7 +315,7 @@ def test_the_janitor_kills_what_carries_the_cookie_of_an_attempt_that_is_over_an
     strangers = subprocess.Popen(argv, env={"STUDIO_ATTEMPT": f"{run.pk}.1.0123456789abcdef"})
     ours = subprocess.Popen(argv, env={"STUDIO_ATTEMPT": host.cookie(site.attempt(run))})
 
-    assert ours.wait(10) == -signal.SIGKILL
+    assert ours.wait(30) == -signal.SIGKILL
     assert strangers.poll() is None
     strangers.kill()
     strangers.wait()
@@ -222,7 +330,7 @@ def test_a_stopped_server_cancels_what_runs_here_and_leaves_what_is_queued(site)
     first.terminate()
     first.wait(10)
 
-    left = shutdown.stop_runs(reason="The server was stopped.", timeout_seconds=6)
+    left = shutdown.stop_runs(reason="The server was stopped.", timeout_seconds=30)
 
     assert left == 0
     assert [site.wait_until_ended(run).reason for run in running] == ["The server was stopped."] * 2
@@ -239,6 +347,6 @@ def test_what_a_database_restored_from_an_older_backup_does_not_know_is_stopped(
         Attempt.objects.filter(run=run).delete()
         Run.objects.update(status=RunStatus.QUEUED, attempt_number=0, not_before=host.now() + timedelta(hours=1))
 
-    wait_for(lambda: marked(mark) == [] and not supervisor.is_alive(), seconds=5)
+    wait_for(lambda: marked(mark) == [] and not supervisor.is_alive())
     assert site.status(run) == "Queued"
     assert site.events(run)[-1] == "Running"

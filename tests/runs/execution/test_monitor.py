@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from runs.execution.columns import Columns
 from runs.models import Attempt, Metric, SystemMetrics
 from runs.status import RunStatus
 from tests import factories
+from tests.runs.execution.conftest import wait_for
 
 
 def test_a_week_fits_into_its_slots_and_keeps_its_peak():
@@ -78,8 +78,8 @@ def test_an_attempt_gets_one_row_and_no_metric_of_its_own(experiment, team_mate,
     watch = monitor.Monitor(attempt, environment.own_interpreter())
 
     watch.start()
-    time.sleep(0.5)
-    watch.stop(timeout_seconds=10)
+    wait_for(lambda: watch._columns is not None and watch._columns.document()["columns"])
+    watch.stop(timeout_seconds=30)
 
     found = SystemMetrics.objects.get(attempt=attempt).data
     assert {"cpu", "memory", "disk_read", "received", "machine_cpu"} <= set(found["columns"])

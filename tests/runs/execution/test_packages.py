@@ -3,11 +3,11 @@
 import fcntl
 import os
 import textwrap
-import time
 
 import pytest
 
 from runs.execution import packages
+from tests.runs.execution.conftest import marked, wait_for
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -45,7 +45,7 @@ def test_a_run_finds_the_packages_that_it_asked_for_and_the_next_one_finds_them_
 def test_what_cannot_be_solved_is_failed_with_the_solvers_words(site, worker):
     run = site.submit("pass", requirements=("mylib @ file:///no/such/folder",))
 
-    ended = site.wait_until_ended(run, seconds=30)
+    ended = site.wait_until_ended(run)
 
     assert ended.status == "Failed"
     assert "/no/such/folder" in ended.error
@@ -55,12 +55,23 @@ def test_what_cannot_be_solved_is_failed_with_the_solvers_words(site, worker):
 def test_a_run_can_be_canceled_while_its_packages_are_made(site, worker):
     slow = {**PACKAGE, "mylib/backend.py": "import time; print('building', flush=True); time.sleep(60)"}
     run = site.submit("pass", files=slow, requirements=("./mylib",))
-    site.wait_until(run, "Preparing")
-    time.sleep(1)
+    wait_for(lambda: b"Making a Python environment" in site.log(run, "system_logs/run.txt"))
 
     site.cancel(run)
 
-    assert site.wait_until_ended(run, seconds=10).status == "Canceled"
+    assert site.wait_until_ended(run).status == "Canceled"
+
+
+def test_packages_that_never_end_to_install_fail_the_run_at_its_deadline(site):
+    site.start_worker(STUDIO_PREPARE_SECONDS="1")
+    endless = {**PACKAGE, "mylib/backend.py": "import time; print('building', flush=True); time.sleep(600)"}
+
+    run = site.submit("pass", files=endless, requirements=("./mylib",), compute_target="spare")
+    ended = site.wait_until_ended(run)
+
+    assert (ended.status, ended.reason) == ("Failed", "It could not be started.")
+    assert ended.error == "Its packages were not installed within 1 s."
+    assert marked(f"{run.pk}.1/code/mylib") == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from runs.execution import kernel, process
+from runs.execution import cgroup, kernel, process
 from tests.runs.execution.conftest import marked, wait_for
 
 pytestmark = [pytest.mark.process]
@@ -57,15 +57,17 @@ def start(tree, code, *arguments):
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-@pytest.mark.parametrize("tier", process.Tier)
+@pytest.mark.parametrize(
+    "tier", [pytest.param(tier, marks=[pytest.mark.cgroup] if tier == "cgroup" else []) for tier in process.Tier]
+)
 class TestTree:
     def test_the_end_of_a_program_is_reported(self, tier):
         def play():
             with process.ProcessTree(tier) as tree:
                 start(tree, "raise SystemExit(7)")
-                first = tree.wait(10)
+                first = tree.wait(30)
                 start(tree, "import os; os.kill(os.getpid(), 9)")
-                second = tree.wait(10)
+                second = tree.wait(30)
                 return first != process.Exit(7, None) or second != process.Exit(None, 9)
 
         assert in_a_child(play) == 0
@@ -87,7 +89,7 @@ class TestTree:
                 output = start(tree, TREE, mark)
                 os.read(output, 100)
                 tree.signal(signal.SIGTERM)
-                ended = tree.wait(5)
+                ended = tree.wait(30)
                 return ended != process.Exit(None, 15) or tree.kill() or len(marked(mark))
 
         assert in_a_child(play) == 0
@@ -109,14 +111,14 @@ class TestTree:
 
         assert in_a_child(play) == -9
 
-        wait_for(lambda: marked(mark) == [], seconds=5)
+        wait_for(lambda: marked(mark) == [], seconds=30)
 
     def test_the_death_of_the_shim_is_the_end_of_the_tree(self, tier, mark):
         def play():
             tree = process.ProcessTree(tier)
             os.read(start(tree, TREE, mark), 100)
             os.kill(tree._shim, signal.SIGKILL)
-            ended = tree.wait(5)
+            ended = tree.wait(30)
             return ended is None or tree.kill() or len(marked(mark))
 
         assert in_a_child(play) == 0
@@ -128,8 +130,62 @@ class TestTree:
                 code = "open('large', 'wb', buffering=0).write(b'x' * 2000)"
                 command = process.Command([sys.executable, "-c", code], dict(os.environ), str(tmp_path), limits)
                 tree.start(command, output=os.open(os.devnull, os.O_WRONLY))
-                tree.wait(10)
+                tree.wait(30)
                 return (tmp_path / "large").stat().st_size != 1000
+
+        assert in_a_child(play) == 0
+
+
+@pytest.mark.cgroup
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+class TestGroup:
+    def test_a_group_whose_makers_were_killed_is_cleared_by_the_next(self, mark):
+        def play():
+            tree = process.ProcessTree(process.Tier.CGROUP)
+            os.read(start(tree, TREE, mark), 100)
+            os.kill(tree._shim, signal.SIGKILL)  # and with it the script, but not what the script started
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        assert in_a_child(play) == -9
+        left = len(marked(mark))
+
+        cgroup.Group().remove()
+
+        assert left >= 2
+        wait_for(lambda: marked(mark) == [])
+
+    def test_groups_below_it_that_the_script_made_die_and_go_with_it(self, mark):
+        code = (
+            f"import os, sys, time; os.mkdir(sys.argv[2]); open(sys.argv[2] + '/cgroup.procs', 'w').write('0')\n{TREE}"
+        )
+
+        def play():
+            with process.ProcessTree(process.Tier.CGROUP) as tree:
+                below = tree._group._folder / "below"
+                os.read(start(tree, code, mark, str(below)), 100)
+                held = len(tree._group.processes())
+                left = tree.kill()
+            return [held, left, len(marked(mark)), below.exists(), below.parent.exists()] != [3, 0, 0, False, False]
+
+        assert in_a_child(play) == 0
+
+    def test_where_namespaces_are_refused_it_is_chosen(self, monkeypatch):
+        def refused():
+            raise PermissionError
+
+        monkeypatch.setattr(kernel, "enter_namespaces", refused)
+
+        assert process.strongest_tier() is process.Tier.CGROUP
+
+    @pytest.mark.root
+    def test_who_may_not_write_there_has_none(self):
+        def play():
+            os.setuid(65534)
+            try:
+                process.ProcessTree(process.Tier.CGROUP)
+            except process.CannotContain as error:
+                return "Permission denied" not in str(error)
+            return 1
 
         assert in_a_child(play) == 0
 

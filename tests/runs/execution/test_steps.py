@@ -1,6 +1,7 @@
 """Pipelines with real workers and real processes: folders between steps, retries, cancel, reuse."""
 
 import time
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +11,7 @@ from runs.actions import pipeline_submission, snapshots
 from runs.execution import host
 from runs.models import Run
 from runs.pipelines import definition
-from tests.runs.execution.conftest import QUICK, Site, marked
+from tests.runs.execution.conftest import QUICK, Site, keeps_within, marked
 from tests.runs.pipelines.driving import statuses, step
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -91,10 +92,14 @@ def test_folders_pass_from_step_to_step_and_an_equal_run_is_reused(site: Site, w
         "0-ridge/score ridge:1,2",
         "1-svm-linear/score svm/linear:1,2",
     ]
-    began = time.monotonic()
-    again = submit(site, PENGUINS)
-    assert again.status == "Completed"
-    assert time.monotonic() - began < 1.5
+
+    def submit_again():
+        began = time.monotonic()
+        again = submit(site, PENGUINS)
+        assert again.status == "Completed"
+        return timedelta(seconds=time.monotonic() - began)
+
+    assert keeps_within(1.5, submit_again)
 
     changed = {**PENGUINS, "compare": {**PENGUINS["compare"], "params": {"new": 1}}}
     reader = site.wait_until_ended(submit(site, changed), seconds=60)
@@ -114,28 +119,29 @@ def test_a_failed_step_is_tried_again_before_anything_follows(site: Site, worker
 
 
 def test_cancel_in_the_middle_kills_what_ignores_it_and_ends_in_time(site: Site, worker, tmp_path) -> None:
-    word = f"stubborn-{tmp_path.name}-{time.time_ns()}"
-    run = submit(
-        site,
-        {
-            "first": {"command": ["true"]},
-            "stubborn": {"script": "stubborn.py", "arguments": [word], "depends_on": ["first"]},
-            "after": {"command": ["true"], "depends_on": ["stubborn"]},
-        },
-    )
-    site.wait_for_log(step(run, "stubborn"), b"begun")
+    def play():
+        word = f"stubborn-{tmp_path.name}-{time.time_ns()}"
+        run = submit(
+            site,
+            {
+                "first": {"command": ["true"]},
+                "stubborn": {"script": "stubborn.py", "arguments": [word], "depends_on": ["first"]},
+                "after": {"command": ["true"], "depends_on": ["stubborn"]},
+            },
+        )
+        site.wait_for_log(step(run, "stubborn"), b"begun")
 
-    began = time.monotonic()
-    site.cancel(run)
-    at_once = statuses(run), site.status(run)
-    ended = site.wait_until_ended(run)
-    seconds = time.monotonic() - began
+        site.cancel(run)
+        at_once = statuses(run), site.status(run)
+        ended = site.wait_until_ended(run)
 
-    assert at_once == (
-        {"first": "Completed", "stubborn": "CancelRequested", "after": "Canceled"},
-        "CancelRequested",
-    )
-    assert ended.status == "Canceled"
-    assert statuses(run) == {"first": "Completed", "stubborn": "Canceled", "after": "Canceled"}
-    assert marked(word) == []
-    assert seconds < QUICK["STUDIO_GRACE_SECONDS"] + 3
+        assert at_once == (
+            {"first": "Completed", "stubborn": "CancelRequested", "after": "Canceled"},
+            "CancelRequested",
+        )
+        assert ended.status == "Canceled"
+        assert statuses(run) == {"first": "Completed", "stubborn": "Canceled", "after": "Canceled"}
+        assert marked(word) == []
+        return ended.ended_at - ended.cancel_requested_at
+
+    assert keeps_within(QUICK["STUDIO_GRACE_SECONDS"] + 2, play)

@@ -9,7 +9,7 @@ import pytest
 
 from runs.actions import cancellation, completion
 from runs.models import Attempt, ComputeTarget, Run
-from tests.runs.execution.conftest import marked, wait_for
+from tests.runs.execution.conftest import keeps_within, marked, wait_for
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -61,21 +61,20 @@ def mark():
 
 @pytest.mark.parametrize("name", STUBBORN)
 def test_a_canceled_script_is_dead_with_everything_it_started(site, worker, mark, name):
-    run = site.submit(stubborn(name, mark), arguments=(mark,))
-    site.wait_for_log(run, b"ready")
-    asked = time.monotonic()
+    def play():
+        run = site.submit(stubborn(name, mark), arguments=(mark,))
+        site.wait_for_log(run, b"ready")
 
-    site.cancel(run)
-    ended = site.wait_until_ended(run)
+        site.cancel(run)
+        ended = site.wait_until_ended(run)
 
-    seconds = time.monotonic() - asked
-    assert (ended.status, ended.reason) == ("Canceled", "Canceled by olivia.")
-    assert marked(mark) == []
-    assert seconds < (1 if name == "cooperative" else 1 + 2)  # the grace time and a margin
-    attempt = site.attempt(run)
-    assert attempt.stop_signal in (signal.SIGTERM, signal.SIGKILL)
-    assert attempt.stop_seconds < 2
-    assert "SIGTERM" in site.log(run, "system_logs/run.txt").decode()
+        assert (ended.status, ended.reason) == ("Canceled", "Canceled by olivia.")
+        assert marked(mark) == []
+        assert site.attempt(run).stop_signal in (signal.SIGTERM, signal.SIGKILL)
+        assert "SIGTERM" in site.log(run, "system_logs/run.txt").decode()
+        return ended.ended_at - ended.cancel_requested_at
+
+    assert keeps_within(1 if name == "cooperative" else 1 + 1, play)  # the grace time and a second
 
 
 def test_a_script_may_clean_up_within_its_grace_time(site, worker):
@@ -106,7 +105,7 @@ def test_stop_now_skips_the_grace_time_also_when_it_has_begun(site, worker, mark
     wait_for(lambda: b"Sent SIGTERM" in site.log(run, "system_logs/run.txt"))
 
     site.cancel(run, grace_seconds=0)
-    ended = site.wait_until_ended(run, seconds=5)
+    ended = site.wait_until_ended(run, seconds=25)
 
     assert ended.status == "Canceled"
     assert marked(mark) == []
@@ -120,21 +119,24 @@ def test_a_process_that_holds_the_pipe_does_not_keep_a_finished_run(site, worker
     """
     run = site.submit(textwrap.dedent(code))
 
-    ended = site.wait_until_ended(run, seconds=5)
+    ended = site.wait_until_ended(run)
 
     assert (ended.status, site.log(run)) == ("Completed", b"done\n")
     assert marked(mark) == []
 
 
 def test_a_run_longer_than_it_may_be_is_stopped_and_says_so(site, worker, mark):
-    run = site.submit(stubborn("ignores SIGTERM", mark), arguments=(mark,), max_run_duration_seconds=1)
+    def play():
+        run = site.submit(stubborn("ignores SIGTERM", mark), arguments=(mark,), max_run_duration_seconds=1)
 
-    ended = site.wait_until_ended(run)
+        ended = site.wait_until_ended(run)
 
-    assert ended.status == "Canceled"
-    assert "maximum duration of 1 s" in ended.reason
-    assert (ended.ended_at - ended.started_at).total_seconds() < 1 + 1 + 1.5
-    assert marked(mark) == []
+        assert ended.status == "Canceled"
+        assert "maximum duration of 1 s" in ended.reason
+        assert marked(mark) == []
+        return ended.ended_at - ended.started_at
+
+    assert keeps_within(1 + 1 + 1, play)  # the duration, the grace time and a second
 
 
 def test_a_queued_run_that_is_canceled_never_starts(site, worker):

@@ -1,6 +1,7 @@
 """The search bar over the list of experiments."""
 
 import pytest
+from django.urls import reverse
 
 from runs import search
 from runs.models import Experiment, Run
@@ -18,7 +19,7 @@ def three(workspace, owner):
 
 
 def found(text, user):
-    shown = experiments.apply(
+    shown, _ = experiments.apply(
         Experiment.objects.order_by("name"), text, runs=Run.objects.all(), user=user, at=factories.NOON
     )
     return [experiment.name for experiment in shown]
@@ -48,6 +49,21 @@ def test_experiments_are_found_by_their_own_texts_and_by_their_runs(text, names,
     monkeypatch.setattr(plan, "FEW", few)
 
     assert found(text, owner) == names
+
+
+def test_a_list_that_looked_at_some_runs_only_says_so(three, owner, client_for, workspace, monkeypatch):
+    monkeypatch.setattr(plan, "FEW", 0)
+    factories.run(factories.experiment(workspace, "newer"), by=owner)
+    client, address = client_for(owner), reverse("experiment_list", args=[workspace.name])
+
+    whole = client.get(address, {"q": "status:queued"})
+    monkeypatch.setattr(experiments, "FAR", 1)
+    part = client.get(address, {"q": "status:queued"})
+
+    assert [experiment.name for experiment, _ in part.context["rows"]] == ["newer"]
+    assert len(whole.context["rows"]) == 2
+    assert b"newest 1 runs" in part.content
+    assert b"newest" not in whole.content
 
 
 def test_a_mistake_is_pointed_at(three, owner):

@@ -184,6 +184,7 @@ QUERIES = [
     ('metrics."a.min">6.5', "child"),
     ("metrics.a.min.min<7", "child"),
     ("has:metrics.loss", "bert-large child"),
+    ("order:-metrics.loss is:child", "child"),
     # Together.
     ("tags.quality:poor churn", "child"),
     ("(tags.quality:poor OR has:tags.gold) -experiment:sales", "child"),
@@ -269,14 +270,6 @@ def test_days_are_those_of_the_readers_time_zone(experiment, owner, settings):
     settings.TIME_ZONE = "Europe/Rome"
 
     assert found("created:2026-11-23", owner) == "late"
-
-
-def test_a_short_word_is_looked_for_among_the_newest_runs_of_the_list(cast, owner, monkeypatch):
-    monkeypatch.setattr(plan, "FAR", 1)
-
-    assert found("x.", owner) == "adam"
-    assert found("eu", owner) == ""
-    assert found("eu poor", owner) == "child"
 
 
 def test_a_search_for_what_is_rare_stays_within_its_list(cast, owner, stranger):

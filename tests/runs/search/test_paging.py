@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from runs import limits
 from runs.errors import InvalidInput
 from runs.models import Run
-from runs.search import paging
+from runs.search import Found, orders, paging, plan
 from runs.status import RunStatus
 from tests import factories
 
@@ -33,10 +33,10 @@ def runs(experiment, owner, noon):
 
 def walk(order, limit, *, towards="next", cursor=""):
     """Return the pages from `cursor` on, and the last of them."""
-    pages = [paging.paginate(Run.objects.all(), order=order, cursor=cursor, limit=limit)]
+    pages = [orders.paginate(Found(Run.objects.all()), order=order, cursor=cursor, limit=limit)]
     while getattr(pages[-1], towards):
         cursor = getattr(pages[-1], towards)
-        pages.append(paging.paginate(Run.objects.all(), order=order, cursor=cursor, limit=limit))
+        pages.append(orders.paginate(Found(Run.objects.all()), order=order, cursor=cursor, limit=limit))
     return pages
 
 
@@ -72,14 +72,16 @@ def test_pages_forth_and_back_hold_every_row_once_in_order(order, limit, runs):
 
 
 def test_every_order_is_tried_above():
-    assert {order.removeprefix("-") for order in EXPECTED} == set(paging.ORDERS)
+    assert {order.removeprefix("-") for order in EXPECTED} == set(orders.COLUMNS)
 
 
 def test_going_back_to_a_start_that_has_shrunk_shows_a_whole_first_page(runs):
-    second = paging.paginate(Run.objects.all(), cursor=paging.paginate(Run.objects.all(), limit=3).next, limit=3)
+    second = orders.paginate(
+        Found(Run.objects.all()), cursor=orders.paginate(Found(Run.objects.all()), limit=3).next, limit=3
+    )
     Run.objects.filter(number__in=[10, 11]).delete()
 
-    page = paging.paginate(Run.objects.all(), cursor=second.previous, limit=3)
+    page = orders.paginate(Found(Run.objects.all()), cursor=second.previous, limit=3)
 
     assert numbers([page]) == [9, 8, 7]
     assert page.previous == ""
@@ -87,17 +89,17 @@ def test_going_back_to_a_start_that_has_shrunk_shows_a_whole_first_page(runs):
 
 
 def test_new_rows_do_not_move_the_pages_behind_them(runs, experiment, owner):
-    first = paging.paginate(Run.objects.all(), limit=3)
+    first = orders.paginate(Found(Run.objects.all()), limit=3)
     factories.run(experiment, by=owner)
 
-    second = paging.paginate(Run.objects.all(), cursor=first.next, limit=3)
+    second = orders.paginate(Found(Run.objects.all()), cursor=first.next, limit=3)
 
     assert numbers([second]) == [8, 7, 6]
-    assert numbers([paging.paginate(Run.objects.all(), cursor=second.previous, limit=3)]) == [11, 10, 9]
+    assert numbers([orders.paginate(Found(Run.objects.all()), cursor=second.previous, limit=3)]) == [11, 10, 9]
 
 
 def test_an_empty_list_is_an_empty_page(db):
-    assert paging.paginate(Run.objects.all(), order="duration") == paging.Page([], "", "")
+    assert orders.paginate(Found(Run.objects.all()), order="duration") == paging.Page([], "", "")
 
 
 @pytest.mark.parametrize(
@@ -113,16 +115,16 @@ def test_an_empty_list_is_an_empty_page(db):
 )
 def test_bad_input_names_its_field(order, cursor, limit, field, db):
     with pytest.raises(InvalidInput) as caught:
-        paging.paginate(Run.objects.all(), order=order, cursor=cursor, limit=limit)
+        orders.paginate(Found(Run.objects.all()), order=order, cursor=cursor, limit=limit)
 
     assert caught.value.field == field
 
 
 def test_a_cursor_of_another_order_is_refused(runs):
-    cursor = paging.paginate(Run.objects.all(), order="duration", limit=3).next
+    cursor = orders.paginate(Found(Run.objects.all()), order="duration", limit=3).next
 
     with pytest.raises(InvalidInput, match="belongs to the order duration"):
-        paging.paginate(Run.objects.all(), order="-duration", cursor=cursor)
+        orders.paginate(Found(Run.objects.all()), order="-duration", cursor=cursor)
 
 
 def plan_of(query):
@@ -134,15 +136,16 @@ def plan_of(query):
 @pytest.mark.sqlite
 @pytest.mark.parametrize("order", EXPECTED)
 @pytest.mark.parametrize("scope", ["workspace", "experiment"])
-def test_no_page_scans_or_sorts_all_runs(order, scope, runs):
+def test_no_page_of_a_long_list_scans_or_sorts_all_runs(order, scope, runs, monkeypatch):
+    monkeypatch.setattr(plan, "FEW", 0)
     queryset = Run.objects.filter(**{scope: getattr(runs[0], scope)})
-    first = paging.paginate(queryset, order=order, limit=4)
+    first = orders.paginate(Found(queryset), order=order, limit=4)
 
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        second = paging.paginate(queryset, order=order, cursor=first.next, limit=4)
-        paging.paginate(queryset, order=order, cursor=second.previous, limit=4)
+        second = orders.paginate(Found(queryset), order=order, cursor=first.next, limit=4)
+        orders.paginate(Found(queryset), order=order, cursor=second.previous, limit=4)
 
     plans = [plan_of(query) for query in list(queries)]
     assert plans

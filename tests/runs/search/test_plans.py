@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from runs import search
 from runs.models import Experiment, Run, Workspace
-from runs.search import paging, plan
+from runs.search import orders, plan
 from tests import factories
 
 pytestmark = pytest.mark.sqlite
@@ -58,7 +58,7 @@ def test_no_search_scans_or_sorts_all_runs(scope, few, demo, admin_user, monkeyp
 
     with CaptureQueriesContext(connection) as captured:
         pages = [
-            paging.paginate(search.apply(runs, text, user=admin_user, at=factories.NOON), limit=3) for text in QUERIES
+            orders.paginate(search.find(runs, text, user=admin_user, at=factories.NOON), limit=3) for text in QUERIES
         ]
 
     plans = [(query["sql"], steps_of(query["sql"])) for query in captured]

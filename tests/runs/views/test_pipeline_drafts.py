@@ -65,3 +65,17 @@ def test_the_tab_of_published_pipelines_hides_the_disabled(client_for, team_mate
 
     assert client.get(where).context["rows"] == []
     assert len(client.get(where, {"disabled": 1}).context["rows"]) == 1
+
+
+def test_a_draft_begins_empty_or_as_an_example(client_for, team_mate, workspace, local, tmp_path, settings):
+    settings.STUDIO_HOME = tmp_path
+    client, new = client_for(team_mate), reverse("pipeline_draft_new", args=[workspace.name])
+
+    client.post(new)
+    client.post(new, {"example": "wine_pipeline"})
+    missing = client.post(new, {"example": "no_such"})
+
+    empty, example = PipelineDraft.objects.order_by("pk")
+    assert empty.document["steps"] == {}
+    assert list(example.document["steps"]) == ["prepare", "train", "compare", "report"]
+    assert missing.status_code == 404

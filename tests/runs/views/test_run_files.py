@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -14,7 +15,7 @@ from runs import storage
 from runs.actions import recording
 from runs.models import Artifact, PythonEnvironment, SystemMetrics, Tag
 from runs.status import RunStatus
-from runs.views import json_tree, notebooks, run_tree
+from runs.views import json_tree, notebooks, run_table, run_tree
 from runs.views.run_tree import Look
 from tests import factories
 
@@ -249,3 +250,26 @@ def test_monitoring_shows_what_was_measured_and_the_packages(client, run):
     assert json.loads(answer.context["monitored"][0].document)["series"][0]["points"] == [[0, 50.0], [4, 70.0]]
     assert "Python 3.11.2 with 1 packages" in answer.content.decode()
     assert get(client, "run_monitoring", run, attempt="7").status_code == 404
+
+
+def test_what_a_client_measured_of_its_machine_is_shown_with_the_machine_and_not_with_the_metrics(client, run):
+    names = ("loss", "system/cpu_utilization_percentage", "system/node_1/disk_usage_megabytes")
+    points = [
+        recording.Point(name, step=step, at=factories.NOON + timedelta(seconds=10 * step), value=step + 0.5)
+        for name in names
+        for step in range(2)
+    ]
+    recording.log_metrics(run=run, points=points, at=factories.NOON)
+
+    monitoring = get(client, "run_monitoring", run)
+    metrics = get(client, "run_metrics", run)
+    found = get(client, "run_metrics", run, find="CPU")
+
+    shown = monitoring.context["reported"]
+    assert [item.title for item in shown] == ["cpu utilization percentage", "node 1/disk usage megabytes"]
+    assert [y for _, y in json.loads(shown[0].document)["series"][0]["points"]] == [0.5, 1.5]
+    assert "Nothing was measured" not in monitoring.content.decode()
+    assert [metric.name for metric, _ in metrics.context["series"]] == ["loss"]
+    assert [metric.name for metric, _ in get(client, "run_detail", run).context["metrics"]] == ["loss"]
+    assert run_table.metric_names(run.experiment) == ["loss"]
+    assert [metric.name for metric, _ in found.context["series"]] == ["system/cpu_utilization_percentage"]

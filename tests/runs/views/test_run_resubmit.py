@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from runs import storage
-from runs.actions import snapshots, submission
+from runs.actions import git_patches, snapshots, submission
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.models import Param, Run, Tag
 from runs.status import RunStatus
@@ -33,6 +33,7 @@ def source(experiment, owner, local, noon):
             max_run_duration_seconds=5400,
             memory_bytes=2**30,
         ),
+        git_patch=b"+alpha = 0.5\n",
         snapshot=snapshots.store_files(workspace=experiment.workspace, files=files, at=noon),
         by=owner,
         at=noon,
@@ -97,6 +98,7 @@ def test_the_new_run_has_the_changes_the_secrets_and_the_lineage(client_for, tea
     assert dict(Tag.objects.filter(run=new).values_list("key", "value")) == {"quality": "good", "again": None}
     assert Param.objects.get(run=new).value == "0.5"
     assert new.properties.get().value == "abc"
+    assert git_patches.of(new) == b"+alpha = 0.5\n"
     assert new.title in client.get(source.get_absolute_url()).content.decode()
     assert source.title in client.get(new.get_absolute_url()).content.decode()
 
@@ -114,6 +116,7 @@ def test_other_files_replace_the_code_and_are_kept_after_a_review(client_for, te
     new = Run.objects.get(resubmitted_from=source)
     assert new.snapshot != source.snapshot
     assert not new.properties.exists()
+    assert git_patches.of(new) == b""
 
 
 def test_a_command_line_without_files_is_submitted_again(

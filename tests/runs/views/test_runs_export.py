@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from runs import limits
 from runs.models import Metric, Tag
+from runs.search import plan
 from runs.status import RunStatus
 from tests import factories
 
@@ -40,6 +41,15 @@ def test_csv_has_the_tables_columns_and_order_and_every_match(client_for, team_m
     assert [row[0] for row in rows[1:]] == ["1", "5", "4", "3", "2"]
     assert rows[1][2:] == ["-0.5", "2.0"]
     assert answer["Content-Disposition"] == 'attachment; filename="explore-runs.csv"'
+
+
+def test_a_search_that_a_page_would_end_early_goes_on_in_the_file(client_for, team_mate, runs, experiment, monkeypatch):
+    monkeypatch.setattr(plan, "FEW", 0)
+    monkeypatch.setattr("runs.search.walk.FAR", 2)
+
+    _answer, text = export(client_for(team_mate), experiment, "csv", columns="number", q="number:1,3")
+
+    assert [row[0] for row in csv.reader(text.splitlines())] == ["number", "3", "1"]
 
 
 def test_a_text_is_no_formula(client_for, team_mate, runs, experiment):
