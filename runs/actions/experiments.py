@@ -46,12 +46,15 @@ def get_or_create(*, workspace: Workspace, name: str, by: User, at: datetime) ->
     An archived one is returned as it is; the next run in it restores it.
     """
     check_name(name)
-    with transaction.atomic():
-        experiment, is_new = Experiment.objects.get_or_create(
-            workspace=workspace, name=name, defaults={"created_at": at, "latest_submitted_at": at}
-        )
-        if is_new:
-            _count_from_zero(experiment)
+    # A look without the write lock: most runs are not the first.
+    experiment = Experiment.objects.filter(workspace=workspace, name=name).first()
+    if experiment is None:
+        with transaction.atomic():
+            experiment, is_new = Experiment.objects.get_or_create(
+                workspace=workspace, name=name, defaults={"created_at": at, "latest_submitted_at": at}
+            )
+            if is_new:
+                _count_from_zero(experiment)
     experiment.workspace = workspace
     return experiment
 

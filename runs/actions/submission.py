@@ -26,7 +26,7 @@ from runs.actions.insertion import ParentIsCanceled as ParentIsCanceled
 from runs.actions.insertion import RunIdTaken as RunIdTaken
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
-from runs.models import Experiment, Run, RunType, Snapshot
+from runs.models import Attempt, ComputeTarget, Experiment, Run, RunType, Snapshot
 from runs.status import RunStatus
 from runs.wording import say
 
@@ -103,9 +103,7 @@ def submit_script(
             if git_patch:
                 git_patches.keep(run=run, data=git_patch)
             lifecycle.move(run, RunStatus.QUEUED, at=at, by=by, actor=actor)
-            transaction.on_commit(
-                functools.partial(dispatch.hint, compute_target_id=target.pk, compute_target_name=target.name)
-            )
+            transaction.on_commit(functools.partial(_hint, target, at))
     except IntegrityError:
         # The loser of two requests at once finds the winner's run.
         earlier = insertion.same_request(experiment, by, idempotency_key, digest)
@@ -114,6 +112,12 @@ def submit_script(
         insertion.refuse_taken([run.run_id])
         raise
     return run
+
+
+def _hint(target: ComputeTarget, at: datetime) -> None:
+    """Tell the target's workers, unless every slot is held: whoever frees the next one tells them then."""
+    if Attempt.objects.holding(at=at).filter(compute_target=target).count() < target.slots:
+        dispatch.hint(compute_target_id=target.pk, compute_target_name=target.name)
 
 
 def resubmit(*, run: Run, by: User, at: datetime, idempotency_key: str = "", actor: str = "") -> Run:

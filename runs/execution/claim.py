@@ -76,11 +76,13 @@ def start_next(*, compute_target_id: int) -> int:
     """
     if host.refusal():
         return 0
-    started, ends_at = 0, time.monotonic() + _ROUND_SECONDS
-    while time.monotonic() < ends_at and (attempt := claim_next(compute_target_id=compute_target_id, at=host.now())):
-        # If nobody supervises it after all, its lease runs out and it is queued again.
-        launcher.start(attempt.pk)
-        started += 1
+    started, is_free, ends_at = 0, True, time.monotonic() + _ROUND_SECONDS
+    while is_free and time.monotonic() < ends_at:
+        attempt, is_free = _claim_next(compute_target_id, host.now())
+        if attempt is not None:
+            # If nobody supervises it after all, its lease runs out and it is queued again.
+            launcher.start(attempt.pk)
+            started += 1
     return started
 
 
@@ -90,21 +92,27 @@ def claim_next(*, compute_target_id: int, at: datetime) -> Attempt | None:
     The greatest priority goes first; within it what a lent slot waits for, then the
     submitter who holds the fewest slots of the target, then the oldest.
     """
+    return _claim_next(compute_target_id, at)[0]
+
+
+def _claim_next(compute_target_id: int, at: datetime) -> tuple[Attempt | None, bool]:
+    """Return what `claim_next` does, and whether a slot is left after it for the next."""
     # A look without the write lock: most calls find nothing to do.
     if not waiting(compute_target_id, at).exists():
-        return None
+        return None, False
     with transaction.atomic():
         # One claim at a time for each target, or two could take the last slot. No stronger lock:
         # rows that only refer to the target are inserted meanwhile.
         target = ComputeTarget.objects.enabled().select_for_update(no_key=True).filter(pk=compute_target_id).first()
-        if target is None or Attempt.objects.holding(at=at).filter(compute_target=target).count() >= target.slots:
-            return None
+        free = target.slots - Attempt.objects.holding(at=at).filter(compute_target=target).count() if target else 0
+        if target is None or free <= 0:
+            return None, False
         for pk in _next_in_line(compute_target_id, at):
             try:
-                return _claim(Run.objects.get(pk=pk), target, at)
+                return _claim(Run.objects.get(pk=pk), target, at), free > 1
             except (lifecycle.LostRace, lifecycle.IllegalTransition):
                 continue  # canceled this very moment
-    return None
+    return None, False
 
 
 def waiting(compute_target_id: int, at: datetime) -> QuerySet[Run]:
