@@ -1,4 +1,4 @@
-"""Tags, properties and params know their experiment, so that indexes have an experiment's in order. Filled by 0030."""
+"""Tags, properties and params know their experiment, so that indexes have an experiment's in order. Filled by 0026."""
 
 import django.db.models.deletion
 from django.db import migrations

@@ -1,4 +1,4 @@
-"""Fill what 0029 added, and keep an experiment's runs in the order of any tag, property and param of theirs."""
+"""Fill what 0025 added, and keep an experiment's runs in the order of any tag, property and param of theirs."""
 
 import django.db.models.deletion
 from django.db import migrations, models

@@ -58,4 +58,4 @@ def test_a_clock_that_jumps_an_hour_to_and_fro_loses_nothing(tmp_path: Path) -> 
 
 
 def _created_at(api: Api, run_id: str) -> datetime:
-    return datetime.fromisoformat(api.get(f"/api/v1/runs/{run_id}").json()["created_at"])
+    return datetime.fromisoformat(api.get(f"/api/v1/runs/{run_id}").json()["created_utc"])
