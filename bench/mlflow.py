@@ -90,6 +90,8 @@ def search(table: Table, sides: list[Side], name: str, *, count: int, seconds: f
     if not answers[0] or any(answer != answers[0] for answer in answers):
         raise SystemExit(f"{name}: the sides find {', '.join(str(len(answer)) for answer in answers)} runs, or others.")
     took: dict[str, list[float]] = {side.title: [] for side in sides}
+    for side in asked:  # each thread or worker of each side once
+        measures.search_ms(side, bodies[side.title], times=8, seconds=seconds / _ROUNDS)
     for side in measures.in_turns(asked, _ROUNDS):
         took[side.title] += measures.search_ms(side, bodies[side.title], times=10, seconds=seconds / _ROUNDS)
     for share, words in ((0.5, "p50"), (0.95, "p95")):
@@ -101,6 +103,8 @@ def write(table: Table, sides: list[Side], *, seconds: float) -> None:
     """Measure what is logged."""
     for name, measure in measures.WRITES.items():
         rates: dict[str, list[float]] = {side.title: [] for side in sides}
+        for side in sides:
+            measure(side, min(1.0, seconds / _ROUNDS))
         for side in measures.in_turns(sides, _ROUNDS):
             rates[side.title].append(measure(side, seconds / _ROUNDS))
         table.row(name, [measures.middle(rates[side.title]) for side in sides], more_is_better=True)

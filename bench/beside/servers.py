@@ -52,7 +52,7 @@ def environment(folder: Path) -> Iterator[Path]:
     from uv import find_uv_bin
 
     uv, made = find_uv_bin(), folder / "mlflow"
-    packages = (MLFLOW, "psycopg2-binary")
+    packages = (MLFLOW, "psycopg[binary]")
     inherited = plain_environment()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     subprocess.run([uv, "--quiet", "venv", "--python", version, made], check=True, env=inherited, timeout=60)
