@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from runs.actions import tokens
 from tests import factories
+from tests.journeys.conftest import WAIT_MILLISECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "sdk"))
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.journey, pytest.mark.slow]
 def page(browser: Browser) -> Iterator[Page]:
     """A page in which nobody is signed in; it may break no policy."""
     context = browser.new_context()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(WAIT_MILLISECONDS)
     faults: list[str] = []
     page = context.new_page()
     page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)

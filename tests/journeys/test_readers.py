@@ -44,7 +44,7 @@ async def _read_while_it_dies(product, api, run_id, go) -> list[bytes]:
         url = f"{product.address}/api/v1/runs/{run_id}/{LOG}"
         readers = [asyncio.create_task(_read(client, url)) for _ in range(READER_COUNT)]
         await asyncio.sleep(2)
-        page = await client.get(f"{product.address}/api/v1/runs", timeout=10)
+        page = await client.get(f"{product.address}/api/v1/runs", timeout=60)
         assert page.status_code == 200
         product.part("studio-web").kill()
         await asyncio.sleep(2)

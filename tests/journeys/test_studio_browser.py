@@ -17,7 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.conftest import Watch, shoot
+from tests.journeys.conftest import WAIT_MILLISECONDS, Watch, shoot
 from tests.journeys.product import Api, Product, running, wait_for_status
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.slow]
@@ -158,7 +158,7 @@ def walk(request, studio: Studio, browser: Browser) -> Iterator[Walk]:
     """A signed-in page for each way to look. It breaks no rule of the site while it is open."""
     options = WALKS[request.param]
     context = browser.new_context(base_url=studio.product.address, storage_state=studio.state, **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(WAIT_MILLISECONDS)
     page = context.new_page()
     watch = Watch(page, studio.product.address)
     yield Walk(request.param, page, options.get("java_script_enabled", True))
