@@ -64,6 +64,9 @@ def masked(variables: Mapping[str, str]) -> dict[str, str]:
 
 def run_document(run: Run) -> Document:
     """Return the document of one run."""
+    hung_on: Any = run
+    # For one of them a slice serves, where many need a window.
+    hung_on.shown_metrics = list(Metric.objects.filter(run=run).order_by("name")[:METRICS_PER_DOCUMENT])
     return run_documents([run])[0]
 
 

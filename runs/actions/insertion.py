@@ -127,9 +127,6 @@ def insert(
             KeyKind.PARAM: {name for on in hung_on for name in on.params},
         },
     )
-    for run in runs:
-        # What their documents show besides: nobody has logged to them yet.
-        run.shown_metrics = []  # type: ignore[attr-defined]
     latest = runs[-1]
     _note_latest(experiment.pk, number, latest.pk, at)
     experiment.latest_run_number, experiment.latest_run = number, latest

@@ -32,9 +32,10 @@ def answer(heard: Callable[[int, str], None]) -> threading.Thread:
 
 
 def hang_up() -> None:
-    """Let whoever rings from now on find nobody."""
-    with suppress(BlockingIOError):  # full: it is rung for so long that the process ends sooner
-        os.write(cord(), b"\n")
+    """Let whoever rings from now on find nobody. Where nobody answers any more, nothing happens."""
+    with _lock, suppress(BlockingIOError):  # full: it is rung for so long that the process ends sooner
+        if _ends is not None:
+            os.write(_ends[1], b"\n")
 
 
 def _pipe() -> tuple[int, int]:

@@ -19,13 +19,14 @@ from django.db import transaction
 from runs import dispatch, lifecycle
 from runs.models import ComputeTarget, PipelineRun, Run, RunType, StepRun
 from runs.pipelines import graph
-from runs.status import ACTIVE, UNCLAIMED, RunStatus
+from runs.status import ACTIVE, TERMINAL, UNCLAIMED, RunStatus
 
 logger = logging.getLogger(__name__)
 
 _ACTOR = "scheduler"
 _NAMED = 10
 _PKS_PER_QUERY = 500
+_STATUSES = {status.value: status for status in RunStatus}
 
 
 @dataclass
@@ -40,13 +41,20 @@ class _Step:
     status: RunStatus
     was_claimed: bool
 
+    @property
+    def is_satisfied(self) -> bool:
+        """Return whether what waits for it may go on."""
+        return graph.is_satisfied(self.status, is_forgiven=self.is_forgiven)
+
 
 def advance(*, run_pk: int, at: datetime) -> None:
     """Start the steps of a pipeline run that are ready, cancel those that never will be, and end it after the last.
 
     A run that is no pipeline's, or has ended, is left alone.
     """
-    pipeline = PipelineRun.objects.select_related("run").filter(run_id=run_pk).first()
+    # Its documents are large, and say nothing here.
+    pipelines = PipelineRun.objects.select_related("run").defer("definition", "parameters")
+    pipeline = pipelines.filter(run_id=run_pk).first()
     if pipeline is None or pipeline.run.is_terminal:
         return
     steps = _load(pipeline)
@@ -74,15 +82,16 @@ def advance_active(*, at: datetime) -> int:
 
 
 def _load(pipeline: PipelineRun) -> list[_Step]:
-    """Return the step runs as one look at the rows shows them."""
-    rows = (
-        StepRun.objects.filter(pipeline_run=pipeline)
-        .order_by("run_id")
-        .values_list("run_id", "name", "index", "parents", "continues_on_failure", "run__status", "run__attempt_number")
+    """Return the step runs as one look at the rows shows them; only those that have not started with their parents."""
+    steps = StepRun.objects.filter(pipeline_run=pipeline)
+    # Before the look, for what has not started then has not started now.
+    parents = dict(steps.filter(run__status=RunStatus.NOT_STARTED).values_list("run_id", "parents"))
+    rows = steps.order_by("run_id").values_list(
+        "run_id", "name", "index", "continues_on_failure", "run__status", "run__attempt_number"
     )
     return [
-        _Step(pk, name, index, parents, is_forgiven, RunStatus(status), attempt_number > 0)
-        for pk, name, index, parents, is_forgiven, status, attempt_number in rows
+        _Step(pk, name, index, parents.get(pk, ()), is_forgiven, _STATUSES[status], attempt_number > 0)
+        for pk, name, index, is_forgiven, status, attempt_number in rows
     ]
 
 
@@ -124,8 +133,7 @@ class _Graph:
     @staticmethod
     def _gate(values: list[_Step]) -> RunStatus:
         """Return the status of a gate: open once all values are satisfied. It blocks nothing of its own."""
-        is_open = all(graph.is_satisfied(step.status, is_forgiven=step.is_forgiven) for step in values)
-        return RunStatus.COMPLETED if is_open else RunStatus.NOT_STARTED
+        return RunStatus.COMPLETED if all(step.is_satisfied for step in values) else RunStatus.NOT_STARTED
 
 
 def _is_unclaimed(step: _Step) -> bool:
@@ -137,6 +145,8 @@ def _is_unclaimed(step: _Step) -> bool:
 
 
 def _cancel_blocked(pipeline: PipelineRun, steps: list[_Step], at: datetime) -> None:
+    if all(step.status not in TERMINAL or step.is_satisfied for step in steps):
+        return
     blocked = _Graph(steps).blocked(stops_all=not pipeline.continue_on_step_failure)
     by_cause: dict[int, list[_Step]] = defaultdict(list)
     for step in steps:

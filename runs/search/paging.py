@@ -25,13 +25,14 @@ class Page(Generic[Row]):
     """The rows of one page, and the cursors of its neighbors; an empty cursor is no neighbor.
 
     `onward` is that of the two on which the search goes on, where so many rows were looked
-    through that the page ended before it was full.
+    through that the page ended before it was full: `looked_through`.
     """
 
     items: list[Row]
     next: str
     previous: str
     onward: str = ""
+    looked_through: int = 0
 
 
 def paginate(
@@ -72,11 +73,11 @@ def page_of(rows: QuerySet[Row], stretches: Sequence[Stretch], *, order: str, cu
         )
     falls = order.startswith("-")
     start, is_back = _read(cursor, order, len(stretches)) if cursor else (None, False)
-    found, end = walk.take(stretches, falls=falls, is_back=is_back, place=start, count=limit + 1)
+    found, end, looked = walk.take(stretches, falls=falls, is_back=is_back, place=start, count=limit + 1)
     if is_back and len(found) <= limit and end is None:
         # The start is reached: show the first page whole rather than a part of it.
         start, is_back = None, False
-        found, end = walk.take(stretches, falls=falls, is_back=False, place=None, count=limit + 1)
+        found, end, looked = walk.take(stretches, falls=falls, is_back=False, place=None, count=limit + 1)
     # Where it goes on, and where it came from.
     onward, shown = (found[limit - 1], found[:limit]) if len(found) > limit else (end, found)
     backward = shown[0] if shown else start and walk.including(stretches, start, falls=falls, is_back=not is_back)
@@ -94,6 +95,7 @@ def page_of(rows: QuerySet[Row], stretches: Sequence[Stretch], *, order: str, cu
         next=written[False],
         previous=written[True],
         onward=written[is_back] if end else "",
+        looked_through=looked,
     )
 
 

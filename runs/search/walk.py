@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Expression, F, Q, QuerySet
-from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+from django.db.models.lookups import Exact, GreaterThan, LessThan
 
 # So many rows of an index are tested for one page: a million tests would take seconds.
 FAR = 40_000
@@ -19,7 +19,8 @@ class Stretch:
 
     `row` is the column that holds the id of what the page shows. Of equals, the newest
     come first in a rising order and last in a falling one: one index serves both. Rows
-    without a key are newest first in any order, unless their ids are the order.
+    without a key are newest first in any order, unless their ids are the order. `cost`
+    says how many tests of a row's own one of its tests takes.
     """
 
     rows: QuerySet[Any]
@@ -28,6 +29,7 @@ class Stretch:
     tie: str
     test: Q | None = None
     by_id: bool = False
+    cost: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,13 @@ class Place:
 
 def take(
     stretches: Sequence[Stretch], *, falls: bool, is_back: bool, place: Place | None, count: int
-) -> tuple[list[Place], Place | None]:
-    """Return up to `count` rows from `place` on, and where the walk gave up, if it did so before it had them all."""
+) -> tuple[list[Place], Place | None, int]:
+    """Return up to `count` rows from `place` on.
+
+    If the walk gave up before it had them all, also where that was, and after how many rows.
+    """
     found: list[Place] = []
-    left, size = FAR, min(_NEAR, FAR)
+    left, size, looked = FAR, min(_NEAR, FAR), 0
     for number in range(len(stretches))[:: -1 if is_back else 1]:
         if place and (number > place.stretch if is_back else number < place.stretch):
             continue
@@ -57,16 +62,16 @@ def take(
                 end = way.place_of(part, size) if way.stretch.test is not None else None
                 found += way.read(part, until=end, count=count - len(found))
                 if len(found) == count:
-                    return found, None
+                    return found, None, 0
                 if end is not None:
-                    left, here = left - size, end
-                    size = min(size * _FARTHER, left)
+                    left, looked, here = left - size * way.stretch.cost, looked + size, end
+                    size = min(size * _FARTHER, left // way.stretch.cost)
                     break
             else:
                 break
-            if left <= 0:
-                return found, here
-    return found, None
+            if size <= 0:
+                return found, here, looked
+    return found, None, 0
 
 
 def including(stretches: Sequence[Stretch], place: Place, *, falls: bool, is_back: bool) -> Place:
@@ -115,17 +120,23 @@ class _Way:
 
     def read(self, part: QuerySet[Any], *, until: Place | None, count: int) -> list[Place]:
         """Return the first `count` rows of `part` that count, none of them behind `until`."""
-        if until is not None:
-            key, tie = self.stretch.key, self.stretch.tie
-            up_to = Q(**{f"{tie}__{'gte' if self.tie_falls else 'lte'}": until.tie})
-            if key is not None:
-                within = GreaterThanOrEqual if self.goes_down else LessThanOrEqual
-                before = GreaterThan if self.goes_down else LessThan
-                up_to = Q(within(key, until.value)) & (Q(before(key, until.value)) | up_to)
-            part = part.filter(up_to)
         if self.stretch.test is not None:
             part = part.filter(self.stretch.test)
-        return list(self._places(part[:count]))
+        found: list[Place] = []
+        for piece in [part] if until is None else self._up_to(part, until):
+            if len(found) < count:
+                found += self._places(piece[: count - len(found)])
+        return found
+
+    def _up_to(self, part: QuerySet[Any], until: Place) -> Iterator[QuerySet[Any]]:
+        """Yield what comes before the value of `until`, then its equals: with one condition all of these are read."""
+        key, tie = self.stretch.key, self.stretch.tie
+        up_to = Q(**{f"{tie}__{'gte' if self.tie_falls else 'lte'}": until.tie})
+        if key is None:
+            yield part.filter(up_to)
+            return
+        yield part.filter((GreaterThan if self.goes_down else LessThan)(key, until.value))
+        yield part.filter(Exact(key, until.value), up_to)
 
     def _places(self, rows: QuerySet[Any]) -> Iterator[Place]:
         columns = [self.stretch.row, self.stretch.tie]

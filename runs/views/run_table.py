@@ -11,7 +11,7 @@ from runs.errors import InvalidInput
 from runs.models import Experiment, Metric, Param, Run
 from runs.models.metric import MetricKind
 from runs.models.run import RunQuerySet
-from runs.search import Found, orders, paging, walk
+from runs.search import Found, orders, paging
 from runs.status import TERMINAL
 from runs.views import columns, live, run_rows, sorting
 from runs.views.columns import Column
@@ -45,6 +45,7 @@ class RunTable:
     previous: str = ""
     # Where a search goes on that would have taken too long for one page.
     onward: str = ""
+    looked_through: int = 0
     has_children: bool = False
     is_mine: bool = False
     is_favorites: bool = False
@@ -70,11 +71,6 @@ class RunTable:
     def columns_text(self) -> str:
         """Return its columns as an address names them."""
         return columns.to_text(self.columns)
-
-    @property
-    def looked_through(self) -> int:
-        """Return how many runs a page looks through at most."""
-        return walk.FAR
 
     @property
     def facts(self) -> tuple[Any, ...]:
@@ -199,6 +195,7 @@ def _of(page: paging.Page[Run], shown: list[Column], request: SignedInRequest, a
         next=page.next,
         previous=page.previous,
         onward=page.onward,
+        looked_through=page.looked_through,
         **asked,
     )
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from runs import storage
-from runs.actions import pipeline_submission, recording, snapshots, tokens
+from runs.actions import git_patches, pipeline_submission, recording, snapshots, tokens
 from runs.api.v1.api import api
 from runs.models import ApiToken, Attempt, RunType
 from runs.pipelines import definition
@@ -91,6 +91,17 @@ OPERATIONS = {
     "PUT /runs/{run_id}/artifacts/{path}": ("/runs/{script}/artifacts/outputs/y", b"bytes", MAKES, 201),
     "GET /runs/{run_id}/snapshot": ("/runs/{script}/snapshot", None, SEES, 200),
     "PUT /runs/{run_id}/snapshot": ("/runs/{interactive}/snapshot", "zip", MAKES, 201),
+    "GET /runs/{run_id}/git-patch": ("/runs/{script}/git-patch", None, SEES, 200),
+    "PUT /runs/{run_id}/git-patch": ("/runs/{interactive}/git-patch", b"diff", (204, 204, 403, 404, 404), 204),
+    "POST /imports": ("/imports", {"workspace": "default", "experiment": "moved", "runs": []}, PERSONS_WRITE, 403),
+    "POST /imports/properties": (
+        "/imports/properties",
+        {"runs": {"interactive": {"a": "b"}}},
+        (204, 204, 403, 404, 404),
+        204,
+    ),
+    # Counts of what one may not see are zero.
+    "POST /imports/counts": ("/imports/counts", {"run_ids": ["interactive"]}, OWN, 200),
     # A run stores the code of its children.
     "POST /snapshots": ("/snapshots?workspace=default", "zip", (201, 201, 403, 404, 201), 201),
     "GET /pipelines/schema.json": ("/pipelines/schema.json", None, OWN, 200),
@@ -166,6 +177,7 @@ def runs(experiment, owner, workspace, local, noon, settings, tmp_path, code):
     ended = factories.run(experiment, status=RunStatus.COMPLETED, **below)
     recording.log_metrics(run=script, points=[recording.Point("loss", value=1)], at=noon)
     recording.save_artifact(run=script, path="outputs/x", chunks=[b"1"], at=noon)
+    git_patches.keep(run=script, data=b"diff")
     storage.append_log(script.pk, "user_logs/std_log.txt", b"hello\n", offset=0)
     pipeline = pipeline_submission.submit(
         experiment=experiment, definition=definition.from_document(PIPELINE), by=owner, at=noon
