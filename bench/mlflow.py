@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -142,6 +143,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=45, help="begin no further size after this (default: 45)")
     parser.add_argument("--database", default="", help="postgres://... whose server gets two databases; else SQLite")
     options = parser.parse_args()
+    # Else what was started here would go on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sizes = sorted(int(size) for size in options.runs.split(","))
     ends_at = time.monotonic() + 60 * options.minutes
     table = Table()
