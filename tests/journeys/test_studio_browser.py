@@ -203,7 +203,7 @@ def test_2_runs_are_searched_and_a_mistake_is_pointed_at(walk):
 def test_3_metrics_are_chosen_and_scaled(walk, studio):
     page = walk.page
     page.goto(f"/runs/{studio.first}/metrics/")
-    page.locator("figure svg, figure canvas").first.wait_for()
+    page.locator("figure svg:visible, figure canvas:visible").first.wait_for()
     walk.shoot("3-metrics")
 
     page.get_by_label("Log scale").check()

@@ -147,15 +147,12 @@ def test_a_slot_is_held_again_when_the_time_that_it_was_lent_for_is_over(queue, 
     assert claim.claim_next(compute_target_id=local.pk, at=noon) is None
 
 
+@pytest.mark.usefixtures("unanalyzed")
 @pytest.mark.sqlite
 def test_every_step_to_the_next_in_line_goes_through_an_index(queue, local, noon):
     queue()
 
     with connection.cursor() as cursor:
-        # What a worker of another test counted there would tell the planner that the tables are tiny.
-        cursor.execute("ANALYZE")
-        cursor.execute("DELETE FROM sqlite_stat1")
-        cursor.execute("ANALYZE sqlite_schema")
         cursor.execute(f"EXPLAIN QUERY PLAN {claim._NEXT_IN_LINE}", {"target": local.pk, "at": str(noon), "limit": 10})
         plan = [row[3] for row in cursor.fetchall()]
 

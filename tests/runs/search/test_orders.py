@@ -136,6 +136,7 @@ def test_the_queries_do_not_grow_with_the_runs(runs, experiment, team_mate, monk
     assert counts[0] == counts[1] <= 8
 
 
+@pytest.mark.usefixtures("unanalyzed")
 @pytest.mark.parametrize("order", ["metrics.loss", "params.lr", "tags.grade", "properties.none"])
 @pytest.mark.sqlite
 def test_an_experiments_runs_are_walked_by_its_own_index(runs, experiment, monkeypatch, order):

@@ -133,6 +133,7 @@ def plan_of(query):
         return " / ".join(row[3] for row in cursor.fetchall())
 
 
+@pytest.mark.usefixtures("unanalyzed")
 @pytest.mark.sqlite
 @pytest.mark.parametrize("order", EXPECTED)
 @pytest.mark.parametrize("scope", ["workspace", "experiment"])
