@@ -73,3 +73,17 @@ def test_every_operation_says_what_it_takes_and_how_it_refuses():
     assert all({401, 404, 422} <= set(operation["responses"]) for operation in operations)
     # Who signs in has no token yet: a code that works once stands for it.
     assert open_to_all == [("post", "/api/v1/login")]
+
+
+def test_all_operations_share_what_describes_a_refusal():
+    operations = [
+        operation
+        for _, router in api._routers
+        for view in router.path_operations.values()
+        for operation in view.operations
+    ]
+
+    refusals = {operation.response_models[404] for operation in operations if 404 in operation.response_models}
+
+    assert len(operations) > 50
+    assert len(refusals) == 1
