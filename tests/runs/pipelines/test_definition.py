@@ -211,11 +211,11 @@ def test_a_parameter_refuses_what_is_of_another_type(kind: str, value: object) -
 def test_a_thousand_steps_are_read_quickly() -> None:
     steps = {f"s{n}": {"command": ["x"], "depends_on": [f"s{n - 1}"] if n else []} for n in range(1000)}
     text = yaml.safe_dump({"name": "x", "steps": steps})
-    began = time.perf_counter()
+    began = time.process_time()
 
     definition.from_yaml(text)
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00$"), max_size=10)

@@ -73,12 +73,12 @@ def test_two_cycles_are_both_found() -> None:
 def test_a_deep_chain_and_a_wide_graph_are_quick() -> None:
     chain = {n: [n - 1] if n else [] for n in range(5000)}
     wide = {(layer, n): [(layer - 1, m) for m in range(50)] if layer else [] for layer in range(20) for n in range(50)}
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert graph.cycles(chain) == []
     assert len(graph.layers(wide)) == 1000
     assert len(graph.critical_path(chain, {})) == 5000
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
 
 
 @st.composite
