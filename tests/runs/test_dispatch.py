@@ -57,7 +57,7 @@ def test_a_broker_that_is_away_costs_nothing_but_the_hint(sender, caplog):
         took.append(time.monotonic() - started)
 
     assert min(took) < 0.1
-    assert dispatch.flush(timeout_seconds=10)
+    assert dispatch.flush(timeout_seconds=30)
     assert "Hint for gpu not sent" in caplog.text
 
 
