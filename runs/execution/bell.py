@@ -11,7 +11,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
+
+from runs.outage import NO_DATABASE
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def _pass_on(heard: Callable[[int, str], None], line: bytes) -> None:
     number, _, name = line.decode().partition(" ")
     try:
         heard(int(number), name)
-    except (OperationalError, InterfaceError) as error:
+    except NO_DATABASE as error:
         logger.warning("The database does not answer: %s", error)
         connections.close_all()
     except Exception:

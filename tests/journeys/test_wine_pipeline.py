@@ -80,12 +80,9 @@ def test_three_ways_lead_to_one_result_and_a_second_run_is_there_at_once(
     assert {each["model"] for each in canvas} == {"logistic", "forest", "neighbors"}
     assert all(0.8 < each["f1"] <= 1 for each in canvas)
 
-    took = []
-    for _ in range(3):
-        began = time.monotonic()
-        again = api.post("/api/v1/pipelines/runs", json={"experiment": "again", "definition": runs[2]["definition"]})
-        took.append(time.monotonic() - began)
-    assert min(took) < 1.5
+    began = time.monotonic()
+    again = api.post("/api/v1/pipelines/runs", json={"experiment": "again", "definition": runs[2]["definition"]})
+    assert time.monotonic() - began < 1.5
     assert again.json()["status"] == "Completed", again.text
     reused = [step["reused_from"] for step in again.json()["steps"]]
     assert reused == [step["run_id"] for step in runs[2]["steps"]]

@@ -50,14 +50,12 @@ def test_a_hundred_hints_that_wait_for_the_same_target_are_one(sender, sent):
 
 
 def test_a_broker_that_is_away_costs_nothing_but_the_hint(sender, caplog):
-    took = []
-    for _ in range(3):
-        started = time.monotonic()
-        dispatch.hint(compute_target_id=7, compute_target_name="gpu")
-        took.append(time.monotonic() - started)
+    started = time.monotonic()
 
-    assert min(took) < 0.1
-    assert dispatch.flush(timeout_seconds=30)
+    dispatch.hint(compute_target_id=7, compute_target_name="gpu")
+
+    assert time.monotonic() - started < 0.1
+    assert dispatch.flush(timeout_seconds=10)
     assert "Hint for gpu not sent" in caplog.text
 
 

@@ -143,9 +143,9 @@ def test_metrics_of_300_children_are_a_handful_of_requests_and_under_two_seconds
     again = Run(run.experiment, run.id)
     requests.clear()
 
-    started = time.process_time()  # of the client and of the server, which is in this process
+    started = time.perf_counter()
     metrics = again.get_metrics(recursive=True)
-    took = time.process_time() - started
+    took = time.perf_counter() - started
 
     assert len(metrics) == 300
     assert metrics[children[7].run_id] == {"loss": list(range(10)), "accuracy": list(range(10))}
