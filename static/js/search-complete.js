@@ -24,10 +24,15 @@ function show(isOpen) {
   if (isOpen && active >= 0) options()[active].scrollIntoView({ block: "nearest" });
 }
 
-function close() {
-  active = -1;
+// An answer on its way would take the list from under one's arrow.
+function settle() {
   clearTimeout(timer);
   asked += 1;
+}
+
+function close() {
+  active = -1;
+  settle();
   show(false);
 }
 
@@ -85,7 +90,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   event.preventDefault();
-  if (count && event.key.startsWith("Arrow")) show(true);
+  if (!count || !event.key.startsWith("Arrow")) return;
+  settle();
+  show(true);
 });
 // Before the field loses its focus.
 document.addEventListener("mousedown", (event) => {

@@ -26,6 +26,12 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 
+# An init script: half a second between a question of a page's scripts and its way to the server.
+SLOW_LINE = """
+const ask = window.fetch;
+window.fetch = (...question) => new Promise((done) => setTimeout(done, 500)).then(() => ask(...question));
+"""
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:

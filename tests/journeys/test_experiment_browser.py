@@ -11,6 +11,7 @@ from runs.models import Param, SearchKey, Tag
 from runs.search import index
 from runs.status import RunStatus
 from tests import factories
+from tests.journeys.conftest import SLOW_LINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -121,6 +122,19 @@ def test_a_day_with_the_table(page_for, team_mate, diabetes, shoot):
 
     assert kept
     assert page.locator("#views > summary").inner_text() == "By alpha"
+
+
+def test_a_click_before_the_answer_to_the_last_one_loses_nothing(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE)
+    page.goto(ADDRESS)
+    page.locator("#edit-table").click()
+
+    page.get_by_role("link", name="Add alpha").click()
+    page.get_by_role("link", name="Remove Run type").click()
+    page.get_by_role("link", name="Add Run type").wait_for()
+
+    assert page.locator("#chosen > li", has_text="alpha").count() == 1
 
 
 def test_all_that_match_are_canceled_after_a_question(page_for, team_mate, diabetes):

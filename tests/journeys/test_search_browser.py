@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from runs.actions import retention, tagging, trash
 from runs.status import RunStatus
 from tests import factories
+from tests.journeys.conftest import SLOW_LINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -52,6 +53,24 @@ def test_one_searches_by_keyboard_and_finds_the_trash(
 
     assert violations == []
     assert options.count() == 0
+
+
+def test_an_answer_on_its_way_leaves_the_list_in_which_one_chooses(page_for, owner, experiment, runs):
+    page = page_for(owner)
+    page.add_init_script(SLOW_LINE)
+    page.goto(experiment.get_absolute_url())
+    field = page.locator("#q")
+
+    field.press_sequentially("tags.q")
+    expect(page.locator("#q-options")).to_have_text("tags.quality:")
+    with page.expect_response("**q=tags.qu"):
+        field.press("u")
+        page.wait_for_timeout(300)
+        field.press("ArrowDown")
+    page.wait_for_timeout(300)
+    field.press("Enter")
+
+    expect(field).to_have_value("tags.quality:")
 
 
 @pytest.mark.parametrize(("scripts", "color_scheme", "width"), [(True, "dark", 390), (False, "light", 1280)])
