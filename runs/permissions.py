@@ -38,9 +38,12 @@ def can_own(user: User, workspace: Workspace) -> bool:
     return _has(user, workspace, Role.OWNER)
 
 
-def check_can_contribute(user: User, workspace: Workspace) -> None:
-    """Raise PermissionDenied unless `user` may submit, change and cancel runs of `workspace`."""
-    if not can_contribute(user, workspace):
+def check_can_contribute(user: User, workspace: Workspace, *, role: str = "") -> None:
+    """Raise PermissionDenied unless `user` may submit, change and cancel runs of `workspace`.
+
+    `role` is what an active user has there, if it was read together with what they ask for.
+    """
+    if not (_RANK[Role(role)] >= _RANK[Role.CONTRIBUTOR] if role else can_contribute(user, workspace)):
         raise PermissionDenied(
             say("This needs the role contributor in the workspace {workspace}.", workspace=workspace.name)
         )

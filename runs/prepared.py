@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import QuerySet, Value
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Model, QuerySet, Value
 from django.db.models.sql import UpdateQuery
+
+from runs import statements
 
 Row = TypeVar("Row")
 
@@ -48,17 +50,57 @@ class PreparedUpdate:
 
     def __call__(self, *values: Any) -> None:
         """Change the rows for these values."""
+        statement, parameters = self._for(len(values))
+        statements.tell(statement, parameters.of(values))
+
+    def _for(self, count: int) -> tuple[str, "_Parameters"]:
+        """Return the statement for so many values, on the connection of this thread."""
         connection = connections[DEFAULT_DB_ALIAS]
         found = getattr(self._compiled, "found", None)
         if found is None or found[0] is not connection:
-            marks = [object() for _ in values]
+            marks = [object() for _ in range(count)]
             rows, changes = self._build(*map(Value, marks))
             query: Any = rows.query.chain(UpdateQuery)
             query.add_update_values(changes)
             statement, parameters = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
             found = self._compiled.found = (connection, statement, _Parameters(parameters, marks))
-        with connection.cursor() as cursor:
-            cursor.execute(found[1], found[2].of(values))
+        return found[1], found[2]
+
+
+class PreparedAddition(PreparedUpdate):
+    """An update compiled once that also adds a row of `model` for the row that it changes: both or nothing.
+
+    `columns` are those of the new row. The first refers to the row that was changed.
+    """
+
+    def __init__(
+        self,
+        build: Callable[..., tuple[QuerySet[Any, Any], dict[str, Any]]],
+        model: type[Model],
+        columns: Sequence[str],
+    ) -> None:
+        super().__init__(build)
+        self._model, self._columns = model, columns
+
+    def add(self, values: Sequence[Any], row: Sequence[Any]) -> bool:
+        """Change the row for `values` and add `row`, which has no nulls; return whether there was one to change."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        if not connection.features.can_return_columns_from_insert:
+            return False  # a SQLite of before 2021: the long way is right, too
+        statement, parameters = self._for(len(values))
+        quoted, given = connection.ops.quote_name, parameters.of(values)
+        into = f"INSERT INTO {quoted(self._model._meta.db_table)} ({', '.join(map(quoted, self._columns))})"
+        row = [_adapted(value) for value in row]
+        if connection.vendor == "postgresql":
+            marks = ", ".join(["%s"] * len(row))
+            added = f"{into} SELECT id, {marks} FROM changed RETURNING 1"  # noqa: S608
+            both = f"WITH changed AS ({statement} RETURNING id) {added}"
+            return bool(statements.ask(both, [*given, *row]))
+        with transaction.atomic():
+            changed = statements.ask(f"{statement} RETURNING id", given)
+            for (pk,) in changed:
+                statements.tell(f"{into} VALUES (%s, {', '.join(['%s'] * len(row))})", [pk, *row])
+        return bool(changed)
 
 
 def raw(queryset: QuerySet[Any, Row]) -> list[Row]:
@@ -90,11 +132,13 @@ class _Parameters:
     def of(self, values: Sequence[Any]) -> list[Any]:
         parameters = list(self._parameters)
         for at, place in self._places:
-            value = values[place]
-            if isinstance(value, datetime):
-                value = connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
-            parameters[at] = value
+            parameters[at] = _adapted(values[place])
         return parameters
+
+
+def _adapted(value: Any) -> Any:
+    """Return a value as the driver takes it."""
+    return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
 class _Compiled:
@@ -113,6 +157,9 @@ class _Compiled:
         self._compiler = compiler
 
     def ask(self, values: tuple[Any, ...]) -> list[Any]:
-        self._compiler.as_sql = lambda: (self._statement, self._parameters.of(values))
+        found = statements.ask(self._statement, self._parameters.of(values))
+        if not found:
+            return []
+        self._compiler.execute_sql = lambda *_, **__: [found]
         rows: Any = self._queryset._iterable_class(self._queryset)
         return list(rows)

@@ -3,27 +3,38 @@
 Which columns there are and what they hold is the models' to say; nothing here decides anything.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import DateTimeField, Model
+from django.db.models import DateTimeField, JSONField, Model
+
+from runs import statements
 
 Rows = Iterable[tuple[Any, ...]]
 
 
 def insert(
-    model: type[Model], columns: Sequence[str], rows: Rows, *, unique: Sequence[str] = (), update: Sequence[str] = ()
-) -> None:
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Rows,
+    *,
+    unique: Sequence[str] = (),
+    update: Sequence[str] = (),
+    returning: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
     """Insert `rows`, whose values stand in the order of `columns`, in one statement.
 
     All columns but the row's own number and those that may be null are named. Where the
     `unique` columns of a row are there already, its columns `update` are changed instead,
-    or nothing is. Instants know their zone.
+    or nothing is. Instants know their zone; JSON comes as what it says. Return the columns `returning`, which are for
+    PostgreSQL, of what was inserted or changed.
     """
-    _write(_insertion(connection.vendor, model, tuple(columns), tuple(unique), tuple(update)), model, columns, rows)
+    statement = _insertion(connection.vendor, model, tuple(columns), tuple(unique), tuple(update), tuple(returning))
+    return _write(statement, model, columns, rows, is_asked=bool(returning))
 
 
 def update(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
@@ -31,23 +42,37 @@ def update(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
     _write(_change(connection.vendor, model, tuple(columns)), model, columns, rows)
 
 
-def _write(statement: str, model: type[Model], columns: Sequence[str], rows: Rows) -> None:
+def _write(
+    statement: str, model: type[Model], columns: Sequence[str], rows: Rows, *, is_asked: bool = False
+) -> list[tuple[Any, ...]]:
     by_column = list(zip(*rows, strict=True))
     if not by_column:
-        return
+        return []
+    for number, column in enumerate(columns):
+        if isinstance(_field(model, column), JSONField):
+            by_column[number] = tuple(None if value is None else json.dumps(value) for value in by_column[number])
+    if connection.vendor != "sqlite":
+        arrays = list(map(list, by_column))
+        if is_asked:
+            return statements.ask(statement, arrays)
+        statements.tell(statement, arrays)
+        return []
+    for number, column in enumerate(columns):
+        if isinstance(_field(model, column), DateTimeField):
+            by_column[number] = tuple(map(_as_text, by_column[number]))
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            for number, column in enumerate(columns):
-                if isinstance(_field(model, column), DateTimeField):
-                    by_column[number] = tuple(map(_as_text, by_column[number]))
-            cursor.executemany(statement, list(zip(*by_column, strict=True)))
-        else:
-            cursor.execute(statement, list(map(list, by_column)))
+        cursor.executemany(statement, list(zip(*by_column, strict=True)))
+    return []
 
 
 @cache
 def _insertion(
-    vendor: str, model: type[Model], columns: tuple[str, ...], unique: tuple[str, ...], update: tuple[str, ...]
+    vendor: str,
+    model: type[Model],
+    columns: tuple[str, ...],
+    unique: tuple[str, ...],
+    update: tuple[str, ...],
+    returning: tuple[str, ...],
 ) -> str:
     values = f"VALUES ({', '.join(['%s'] * len(columns))})"
     if vendor == "postgresql":
@@ -56,7 +81,7 @@ def _insertion(
     if unique:
         changes = ", ".join(f"{_quoted(column)} = EXCLUDED.{_quoted(column)}" for column in update)
         statement += f" ON CONFLICT ({_names(unique)}) DO {f'UPDATE SET {changes}' if update else 'NOTHING'}"
-    return statement
+    return f"{statement} RETURNING {_names(returning)}" if returning else statement
 
 
 @cache

@@ -143,9 +143,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         " PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;",
     }
 else:
+    DATABASES["default"]["ENGINE"] = "studio.postgresql"
     # Planners of the last century's disks rather read a table whole than follow an index; no query of a page
     # is worth compiling. In front of PgBouncer let it ignore the parameter `options`.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c random_page_cost=1.1 -c jit=off")
+    # What `runs.statements` sends for the fifth time is planned for the last time in its connection.
+    DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue ------------------------------------------------------------------------------

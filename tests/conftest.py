@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.urls import get_resolver
 from uv import find_uv_bin
 
 from runs.execution import cgroup
@@ -94,6 +95,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The tests' database. PostgreSQL drops none that is in use, and a killed process stays connected for a moment."""
+    if connection.vendor == "postgresql":
+        # All addresses are loaded for the first of them: inside a test's transaction that would take longer than
+        # PostgreSQL lets it be silent (`idle_in_transaction_session_timeout`), where many processes share few cores.
+        _ = get_resolver().url_patterns
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:

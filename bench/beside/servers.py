@@ -132,7 +132,7 @@ def studio(place: Place) -> Iterator[Server]:
         server = Server("studio", f"http://127.0.0.1:{port}", process)
         _wait_for(server, f"{server.address}/readyz", place.folder / "up.log")
         token = subprocess.run(
-            [*manage, "create_token", "admin"], env=variables, check=True, capture_output=True, text=True, timeout=60
+            [*manage, "create_token", "admin"], env=variables, check=True, capture_output=True, text=True, timeout=180
         ).stdout.strip()
         server.authorization = f"Bearer {token}"
         yield server

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import DEFAULT_DB_ALIAS, connection
 
-from runs import lifecycle, limits
+from runs import lifecycle, limits, rows, statements
 from runs.actions import checks
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
 from runs.models import ComputeTarget, Experiment, KeyKind, Param, Property, Run, Tag
-from runs.prepared import Prepared, PreparedUpdate
+from runs.prepared import Prepared, PreparedUpdate, repeated
 from runs.search import index, keys
 from runs.status import RunStatus
 from runs.wording import say
@@ -29,6 +30,8 @@ _latest_number = Prepared(
         Experiment.objects.select_for_update().filter(pk=experiment).values_list("latest_run_number", flat=True)
     )
 )
+_RUN_COLUMNS = tuple(str(field.column) for field in Run._meta.concrete_fields if not field.primary_key)
+_keys_of = Prepared(lambda *run_ids: Run.with_trash.filter(run_id__in=run_ids).values_list("run_id", "pk"))
 _note_latest = PreparedUpdate(
     lambda experiment, number, run, at: (
         Experiment.objects.filter(pk=experiment),
@@ -105,20 +108,7 @@ def insert(
         run.root = (parent.root or parent) if parent else None
         if not is_history:
             run.created_at = run.status_at = at
-    Run.objects.bulk_create(runs)
-    record = lifecycle.record_history if is_history else lifecycle.record_new
-    record(runs, by=by, actor=actor)
-    pairs = list(zip(runs, hung_on, strict=True))
-    Tag.objects.bulk_create(Tag(run=run, key=key, value=value) for run, on in pairs for key, value in on.tags.items())
-    Property.objects.bulk_create(
-        Property(run=run, key=key, value=value) for run, on in pairs for key, value in on.properties.items()
-    )
-    Param.objects.bulk_create(
-        Param(run=run, name=name, value=value, number=checks.finite(value))
-        for run, on in pairs
-        for name, value in on.params.items()
-    )
-    index.refresh(run_ids=[run.pk for run in runs])
+    _insert_rows(runs)
     keys.keep(
         experiment.workspace_id,
         {
@@ -128,9 +118,59 @@ def insert(
         },
     )
     latest = runs[-1]
-    _note_latest(experiment.pk, number, latest.pk, at)
+    with statements.together():
+        record = lifecycle.record_history if is_history else lifecycle.record_new
+        record(runs, by=by, actor=actor)
+        _hang(runs, hung_on)
+        index.store([(run.pk, _text(run, on)) for run, on in zip(runs, hung_on, strict=True)])
+        _note_latest(experiment.pk, number, latest.pk, at)
     experiment.latest_run_number, experiment.latest_run = number, latest
     experiment.latest_submitted_at, experiment.archived_at = at, None
+
+
+def _insert_rows(runs: list[Run]) -> None:
+    """Insert the rows of `runs` and give them their keys. Of some sixty columns the ORM would write a new statement."""
+    values = [tuple(getattr(run, name) for name in _RUN_COLUMNS) for run in runs]
+    if connection.vendor == "sqlite":
+        rows.insert(Run, _RUN_COLUMNS, values)
+        made = _keys_of(*repeated([run.run_id for run in runs]))
+    else:
+        made = rows.insert(Run, _RUN_COLUMNS, values, returning=("run_id", "id"))
+    by_run_id = dict(made)
+    for run in runs:
+        run.pk = by_run_id[run.run_id]
+        run._state.adding, run._state.db = False, DEFAULT_DB_ALIAS
+
+
+def _hang(runs: list[Run], hung_on: list[HungOn]) -> None:
+    """Insert the tags, properties and params of `runs`, which belong to one experiment."""
+    heads = [((run.pk, run.experiment_id), on) for run, on in zip(runs, hung_on, strict=True)]
+    rows.insert(
+        Tag,
+        ("run_id", "experiment_id", "key", "value"),
+        [(*head, key, value) for head, on in heads for key, value in on.tags.items()],
+    )
+    rows.insert(
+        Property,
+        ("run_id", "experiment_id", "key", "value"),
+        [(*head, key, value) for head, on in heads for key, value in on.properties.items()],
+    )
+    rows.insert(
+        Param,
+        ("run_id", "experiment_id", "name", "value", "number"),
+        [(*head, name, value, checks.finite(value)) for head, on in heads for name, value in on.params.items()],
+    )
+
+
+def _text(run: Run, on: HungOn) -> str:
+    return index.text_of(
+        display_name=run.display_name,
+        run_id=run.run_id,
+        experiment=run.experiment.name,
+        submitter=run.submitted_by.username,
+        tags=on.tags.items(),
+        description=run.description,
+    )
 
 
 def _check_parent(parent: Run, experiment: Experiment, *, count: int, may_be_canceled: bool) -> None:

@@ -11,7 +11,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 
 from runs import rows as table
-from runs.models import Metric, MetricBucket, MetricPoint
+from runs.models import MetricBucket, MetricPoint
 
 # Series of more points than this have a pyramid.
 BEGINS_AFTER = 5_000
@@ -144,22 +144,23 @@ def levels(rows: Iterable[Row], *, before: int) -> list[dict[int, Bucket]]:
     return parts
 
 
-def keep(points: Mapping[int, Sequence[tuple[int, datetime, float | None, str]]], series: Sequence[Metric]) -> None:
-    """Count the new points into the pyramids of those of `series` that are long; `points` has them by series.
+def keep(points: Mapping[int, Sequence[tuple[int, datetime, float | None, str]]], counts: Mapping[int, int]) -> None:
+    """Count the new points into the pyramids of those series that are long.
 
+    `points` has them by series, and `counts` how many points each has now, with these.
     Three queries at most, whatever the numbers. Called where the points were stored, in
     the same transaction.
     """
-    long = [metric for metric in series if metric.point_count > BEGINS_AFTER]
+    long = [pk for pk, count in counts.items() if count > BEGINS_AFTER]
     if not long:
         return
-    found: dict[int, dict[int, tuple[int, Bucket]]] = {metric.pk: {} for metric in long}
+    found: dict[int, dict[int, tuple[int, Bucket]]] = {pk: {} for pk in long}
     for pk, level, number, *held in MetricBucket.objects.filter(metric__in=found, is_open=True).values_list(
         "metric", "level", "number", *FIELDS
     ):
         found[pk][level] = (number, Bucket(*held))
     # These have just become long, or are older than pyramids.
-    fresh = [metric.pk for metric in long if not found[metric.pk]]
+    fresh = [pk for pk in long if not found[pk]]
     stored: dict[int, list[Row]] = {pk: [] for pk in fresh}
     if fresh:
         all_points = MetricPoint.objects.filter(metric__in=fresh).order_by("metric", "id")
@@ -167,9 +168,9 @@ def keep(points: Mapping[int, Sequence[tuple[int, datetime, float | None, str]]]
         for pk, step, at, value, text in found_points:
             stored[pk].append(_row(step, at, value, text))
     changed: list[tuple[object, ...]] = []
-    for metric in long:
-        added = stored[metric.pk] if metric.pk in stored else [_row(*point) for point in points[metric.pk]]
-        changed += _changed(metric, added, found[metric.pk])
+    for pk in long:
+        added = stored[pk] if pk in stored else [_row(*point) for point in points[pk]]
+        changed += _changed(pk, counts[pk], added, found[pk])
     table.insert(
         MetricBucket,
         _COLUMNS,
@@ -184,9 +185,10 @@ def bucket_of(row: MetricBucket) -> Bucket:
     return Bucket(*(getattr(row, name) for name in FIELDS))
 
 
-def _changed(metric: Metric, added: Sequence[Row], held: dict[int, tuple[int, Bucket]]) -> list[tuple[object, ...]]:
+def _changed(
+    pk: int, total: int, added: Sequence[Row], held: dict[int, tuple[int, Bucket]]
+) -> list[tuple[object, ...]]:
     """Return the rows that `added` changes: those that take points, and those that were open and no longer are."""
-    total = metric.point_count
     root = root_level(total)
     if held:
         # A level that is new begins with what the old root holds.
@@ -201,7 +203,7 @@ def _changed(metric: Metric, added: Sequence[Row], held: dict[int, tuple[int, Bu
             }
         for key, value in part.items():
             is_open = level == root or (key + 1) * size(level) > total
-            changed.append((metric.pk, level, key, is_open, *_values_of(value)))
+            changed.append((pk, level, key, is_open, *_values_of(value)))
     return changed
 
 

@@ -4,19 +4,21 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Case, Count, F, FloatField, Q, When
 
-from runs import limits, rows, storage
+from runs import limits, rows, statements, storage
 from runs.actions import checks, pyramid
 from runs.errors import Conflict, InvalidInput
 from runs.models import Artifact, KeyKind, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
-from runs.prepared import Prepared, repeated
+from runs.prepared import Prepared, PreparedAddition, repeated
 from runs.search import keys
 from runs.wording import say
 
@@ -30,17 +32,47 @@ _SCALAR = frozenset({MetricKind.NUMBER.value, MetricKind.TEXT.value})
 _KINDS = frozenset(MetricKind.values)
 _POINT_COLUMNS = ("metric_id", "step", "at", "value", "text")
 _PARAM_COLUMNS = ("run_id", "experiment_id", "name", "value", "number")
-_FRESH_COLUMNS = ("run_id", "experiment_id", "name", "kind", "point_count", "latest_text")
 _SUMMARIES = ("point_count", "latest_value", "latest_text", "latest_step", "latest_at", "min_value", "max_value")
+_summaries_of = attrgetter(*_SUMMARIES)
+_SERIES_COLUMNS = ("run_id", "experiment_id", "name", "kind", *_SUMMARIES)
 
 
 _params_of = Prepared(lambda run: Param.objects.filter(run=run).values_list("name", "value"))
 # Always in the same order, so that two writers cannot wait for each other.
 _held_series = Prepared(
-    lambda run, *names: Metric.objects.select_for_update().filter(run=run, name__in=names).order_by("name")
+    lambda run, *names: (
+        Metric.objects.select_for_update()
+        .filter(run=run, name__in=names)
+        .order_by("name")
+        .values_list("name", "kind", "pk", *_SUMMARIES)
+    )
 )
+_series_keys = Prepared(lambda run, *names: Metric.objects.filter(run=run, name__in=names).values_list("name", "pk"))
 _series_count = Prepared(
     lambda run: Metric.objects.filter(run=run).values("run").annotate(count=Count("pk")).values_list("count", flat=True)
+)
+# What nearly every point is: beyond the latest one of a series that is there, and too short for a pyramid.
+_add_beyond = PreparedAddition(
+    lambda run, name, step, at, value: (
+        Metric.objects.filter(
+            Q(latest_step__lt=step) | Q(latest_step=step, latest_at__lt=at),
+            run=run,
+            name=name,
+            kind__in=sorted(_SCALAR),
+            point_count__range=(1, pyramid.BEGINS_AFTER - 1),
+        ),
+        {
+            "point_count": F("point_count") + 1,
+            "latest_step": step,
+            "latest_at": at,
+            "latest_value": value,
+            "latest_text": "",
+            "min_value": Case(When(min_value__lte=value, then="min_value"), default=value, output_field=FloatField()),
+            "max_value": Case(When(max_value__gte=value, then="max_value"), default=value, output_field=FloatField()),
+        },
+    ),
+    MetricPoint,
+    _POINT_COLUMNS,
 )
 
 
@@ -79,6 +111,22 @@ class Point(NamedTuple):
     kind: str = MetricKind.NUMBER.value
 
 
+@dataclass(slots=True)
+class _Series:
+    """What is written of a series; the fields are those of Metric, which takes longer to make. 0: not inserted yet."""
+
+    name: str
+    kind: str
+    pk: int = 0
+    point_count: int = 0
+    latest_value: float | None = None
+    latest_text: str = ""
+    latest_step: int | None = None
+    latest_at: datetime | None = None
+    min_value: float | None = None
+    max_value: float | None = None
+
+
 def row_text(row: Mapping[str, Any]) -> str:
     """Return the text of a point of kind `row`: JSON, in which NaN and infinities are texts."""
     return json.dumps({name: _json_number(value) for name, value in row.items()}, ensure_ascii=False)
@@ -108,13 +156,35 @@ def log_metrics(
     with transaction.atomic():
         if batch_id and not _is_new_batch(run, batch_id, at):
             return 0
-        return store_points(run=run, points=points, at=at, is_by_step=is_by_step)
+        seen: keys.Seen = {}
+        count = store_points(run=run, points=points, at=at, seen=seen, is_by_step=is_by_step)
+        keys.keep(run.workspace_id, seen)
+        return count
 
 
-def store_points(*, run: Run, points: Sequence[Point], at: datetime, is_by_step: bool = False) -> int:
-    """Add `points` as `log_metrics` does. Inside a transaction."""
+def add_beyond(*, run: Run, point: Point, at: datetime) -> bool:
+    """Add a number to its series if it lies beyond the latest one, as points do; return whether that was all.
+
+    By step, as `log_metrics` may, in a single statement. Where it returns False nothing was written.
+    """
+    [(value, text)] = _checked([point])
+    if value is None or text or point.kind != _NUMBER or point.step is None:
+        return False
+    row = (point.step, point.at or at, value, "")
+    return _add_beyond.add((run.pk, point.name, *row[:3]), row)
+
+
+def store_points(*, run: Run, points: Sequence[Point], at: datetime, seen: keys.Seen, is_by_step: bool = False) -> int:
+    """Add `points` as `log_metrics` does. Inside a transaction; the names of new series are added to `seen`."""
     checked = _checked(points)
-    series = _series(run, {point.name: point.kind for point in reversed(points)})
+    kinds = {point.name: point.kind for point in reversed(points)}
+    held = {row[0]: _Series(*row) for row in _held_series(run.pk, *repeated(list(kinds)))}
+    missing = sorted(set(kinds) - set(held))
+    if missing:
+        checks.count((_series_count.first(run.pk) or 0) + len(missing), field="metrics", limit=limits.METRICS_PER_RUN)
+        seen.setdefault(KeyKind.METRIC, set()).update(missing)
+    new = {name: _Series(name, kinds[name]) for name in missing}
+    series = held | new
     fresh: dict[str, list[_Row]] = {name: [] for name in series}
     for position, (point, (value, text)) in enumerate(zip(points, checked, strict=True)):
         metric, some = series[point.name], fresh[point.name]
@@ -135,15 +205,26 @@ def store_points(*, run: Run, points: Sequence[Point], at: datetime, is_by_step:
     if is_by_step:
         fresh = _unknown(series, fresh)
     changed = [metric for name, metric in series.items() if fresh[name]]
-    rows.insert(MetricPoint, _POINT_COLUMNS, ((metric.pk, *row) for metric in changed for row in fresh[metric.name]))
     for metric in changed:
         _summarize(metric, fresh[metric.name], is_by_step=is_by_step)
+    _insert_series(run, new)
+    # Somebody else made these meanwhile: now they are held.
+    lost = {name for name, metric in new.items() if not metric.pk}
+    changed = [metric for metric in changed if metric.name not in lost]
+    with statements.together():
+        rows.insert(
+            MetricPoint, _POINT_COLUMNS, ((metric.pk, *row) for metric in changed for row in fresh[metric.name])
+        )
+        rows.update(Metric, ("id", *_SUMMARIES), [(one.pk, *_summaries_of(one)) for one in changed if one.name in held])
     pyramid.keep(
         {metric.pk: fresh[metric.name] for metric in changed},
-        [metric for metric in changed if metric.kind in _SCALAR],
+        {metric.pk: metric.point_count for metric in changed if metric.kind in _SCALAR},
     )
-    rows.update(Metric, ("id", *_SUMMARIES), [_summaries_of(metric) for metric in changed])
-    return sum(map(len, fresh.values()))
+    count = sum(len(fresh[metric.name]) for metric in changed)
+    if lost:
+        left = [point for point in points if point.name in lost]
+        count += store_points(run=run, points=left, at=at, seen=seen, is_by_step=is_by_step)
+    return count
 
 
 def log_params(*, run: Run, params: Mapping[str, Any]) -> None:
@@ -167,12 +248,14 @@ def add_params(*, run: Run, params: Mapping[str, Any]) -> None:
 
     Raises ParamIsSet if one is there with another value; nothing is written then.
     """
+    seen: keys.Seen = {}
     with transaction.atomic():
-        store_params(run=run, params=params)
+        store_params(run=run, params=params, seen=seen)
+        keys.keep(run.workspace_id, seen)
 
 
-def store_params(*, run: Run, params: Mapping[str, Any]) -> None:
-    """Add `params` as `add_params` does. Inside a transaction."""
+def store_params(*, run: Run, params: Mapping[str, Any], seen: keys.Seen) -> None:
+    """Add `params` as `add_params` does. Inside a transaction; the names of new ones are added to `seen`."""
     checked = checks.params(params)
     # All of the run's: they are few, and how many they are has to be known, too.
     held = dict(_params_of(run.pk))
@@ -185,7 +268,7 @@ def store_params(*, run: Run, params: Mapping[str, Any]) -> None:
     if fresh:
         checks.count(len(held) + len(fresh), field="params", limit=limits.PARAMS_PER_RUN)
         rows.insert(Param, _PARAM_COLUMNS, fresh, unique=("run_id", "name"))
-        keys.keep(run.workspace_id, {KeyKind.PARAM: checked})
+        seen.setdefault(KeyKind.PARAM, set()).update(checked)
 
 
 def delete_artifacts(*, run: Run, path: str) -> int:
@@ -288,22 +371,23 @@ def _is_new_batch(run: Run, batch_id: str, at: datetime) -> bool:
     return True
 
 
-def _series(run: Run, kinds: Mapping[str, str]) -> dict[str, Metric]:
-    """Return the run's series of these names, made where missing, and held for this transaction."""
-    names = repeated(list(kinds))
-    series = {metric.name: metric for metric in _held_series(run.pk, *names)}
-    missing = sorted(set(kinds) - set(series))
-    if missing:
-        count = _series_count.first(run.pk) or 0
-        checks.count(count + len(missing), field="metrics", limit=limits.METRICS_PER_RUN)
-        fresh = [(run.pk, run.experiment_id, name, kinds[name], 0, "") for name in missing]
-        rows.insert(Metric, _FRESH_COLUMNS, fresh, unique=("run_id", "name"))
-        keys.keep(run.workspace_id, {KeyKind.METRIC: missing})
-        series = {metric.name: metric for metric in _held_series(run.pk, *names)}
-    return series
+def _insert_series(run: Run, new: Mapping[str, _Series]) -> None:
+    """Insert series with their summaries and give them their keys, but for those that are there by now."""
+    values = [(run.pk, run.experiment_id, one.name, one.kind, *_summaries_of(one)) for one in new.values()]
+    if not values:
+        return
+    if connection.vendor == "sqlite":
+        # It has one writer, which is this transaction: what was not there is not there yet.
+        rows.insert(Metric, _SERIES_COLUMNS, values)
+        made = _series_keys(run.pk, *repeated(list(new)))
+    else:
+        returning = ("name", "id")
+        made = rows.insert(Metric, _SERIES_COLUMNS, values, unique=("run_id", "name"), returning=returning)
+    for name, pk in made:
+        new[name].pk = pk
 
 
-def _unknown(series: Mapping[str, Metric], given: Mapping[str, list[_Row]]) -> dict[str, list[_Row]]:
+def _unknown(series: Mapping[str, _Series], given: Mapping[str, list[_Row]]) -> dict[str, list[_Row]]:
     """Return the rows of each series without those that are stored already, and each once.
 
     What lies beyond the latest point of its series cannot be there yet: nothing is looked up for it.
@@ -338,7 +422,7 @@ def _each_once(some: list[_Row], known: set[_Row]) -> list[_Row]:
     return fresh
 
 
-def _is_beyond(metric: Metric, row: _Row) -> bool:
+def _is_beyond(metric: _Series, row: _Row) -> bool:
     return row[:2] > (metric.latest_step, metric.latest_at)
 
 
@@ -347,7 +431,7 @@ def _order(step: int, at: datetime, value: float | None) -> tuple[int, datetime,
     return step, at, value is not None, value or 0.0
 
 
-def _summarize(metric: Metric, some: Sequence[_Row], *, is_by_step: bool) -> None:
+def _summarize(metric: _Series, some: Sequence[_Row], *, is_by_step: bool) -> None:
     """Count `some` rows, of which there is at least one, into the summaries of their series."""
     latest = max(some, key=lambda row: _order(*row[:3])) if is_by_step else some[-1]
     step, at, value = metric.latest_step, metric.latest_at, metric.latest_value
@@ -359,7 +443,3 @@ def _summarize(metric: Metric, some: Sequence[_Row], *, is_by_step: bool) -> Non
         least, greatest = min(values), max(values)
         metric.min_value = least if metric.min_value is None else min(metric.min_value, least)
         metric.max_value = greatest if metric.max_value is None else max(metric.max_value, greatest)
-
-
-def _summaries_of(metric: Metric) -> tuple[Any, ...]:
-    return (metric.pk, *(getattr(metric, name) for name in _SUMMARIES))

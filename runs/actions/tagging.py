@@ -4,19 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count
 
 from runs import limits, rows
 from runs.actions import checks
 from runs.errors import Conflict
 from runs.models import KeyKind, Property, Run, Tag
-from runs.prepared import Prepared
 from runs.search import index, keys
 from runs.wording import say
-
-_tag_count = Prepared(
-    lambda run: Tag.objects.filter(run=run).values("run").annotate(count=Count("pk")).values_list("count", flat=True)
-)
 
 
 class PropertyIsWriteOnce(Conflict):
@@ -27,20 +21,21 @@ class PropertyIsWriteOnce(Conflict):
 
 def set_tags(*, run: Run, tags: Mapping[str, Any]) -> None:
     """Add `tags` to the run, or change their values; None is a tag without a value. Others stay."""
+    seen: keys.Seen = {}
     with transaction.atomic():
-        store_tags(run=run, tags=tags)
+        store_tags(run=run, tags=tags, seen=seen)
+        keys.keep(run.workspace_id, seen)
 
 
-def store_tags(*, run: Run, tags: Mapping[str, Any]) -> None:
-    """Add `tags` as `set_tags` does. Inside a transaction."""
+def store_tags(*, run: Run, tags: Mapping[str, Any], seen: keys.Seen) -> None:
+    """Add `tags` as `set_tags` does. Inside a transaction; their keys are added to `seen`."""
     checked = checks.tags(tags)
     if not checked:
         return
     given = [(run.pk, run.experiment_id, key, value) for key, value in checked.items()]
     rows.insert(Tag, ("run_id", "experiment_id", "key", "value"), given, unique=("run_id", "key"), update=("value",))
-    checks.count(_tag_count.first(run.pk) or 0, field="tags", limit=limits.TAGS_PER_RUN)
-    index.refresh(run_ids=[run.pk])
-    keys.keep(run.workspace_id, {KeyKind.TAG: checked})
+    checks.count(index.refresh(run_ids=[run.pk]), field="tags", limit=limits.TAGS_PER_RUN)
+    seen.setdefault(KeyKind.TAG, set()).update(checked)
 
 
 def remove_tags(*, run: Run, keys: Iterable[str]) -> None:

@@ -71,7 +71,7 @@ class Caller:
 
     def check_can_change(self, run: Run, *, field: str = "run_id") -> None:
         """Raise PermissionDenied unless the caller may change `run`, which they may see."""
-        permissions.check_can_contribute(self.user, run.workspace)
+        permissions.check_can_contribute(self.user, run.workspace, role=getattr(run, "role_of_caller", ""))
         if self.own_run is not None and not _is_below(run, self.own_run):
             raise RunTokenRefused(field=field)
 

@@ -5,7 +5,7 @@ which both databases keep for us, and then tested against the text itself.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 from django.db.models import OuterRef, Q, QuerySet
@@ -20,6 +20,7 @@ from runs.search.plan import Condition, at_most_few
 # Shorter words have no trigram.
 TRIGRAM = 3
 _BATCH = 500
+_COLUMNS = ("run_id", "text")
 _runs = Prepared(
     lambda *run_ids: Run.objects.filter(pk__in=run_ids).values_list(
         "pk", "display_name", "run_id", "experiment__name", "submitted_by__username", "description"
@@ -54,14 +55,21 @@ def text_of(
     return fold("\n".join([*lines, description]))
 
 
-def refresh(*, run_ids: Iterable[int]) -> None:
-    """Store the present texts of the runs whose rows are `run_ids`. Part of the transaction that changed them."""
+def refresh(*, run_ids: Iterable[int]) -> int:
+    """Store the present texts of the runs whose rows are `run_ids`; return how many tags these have.
+
+    Part of the transaction that changed them.
+    """
     wanted = sorted(set(run_ids))
-    for start in range(0, len(wanted), _BATCH):
-        _refresh(wanted[start : start + _BATCH])
+    return sum(_refresh(wanted[start : start + _BATCH]) for start in range(0, len(wanted), _BATCH))
 
 
-def _refresh(run_ids: list[int]) -> None:
+def store(texts: Sequence[tuple[int, str]]) -> None:
+    """Store the texts of runs that were just inserted, as `text_of` has them."""
+    rows.insert(SearchText, _COLUMNS, texts)
+
+
+def _refresh(run_ids: list[int]) -> int:
     wanted = repeated(run_ids)
     tags: dict[int, list[tuple[str, str | None]]] = {}
     for run_pk, key, value in _tags(*wanted):
@@ -80,7 +88,8 @@ def _refresh(run_ids: list[int]) -> None:
         )
         for pk, display_name, run_id, experiment, submitter, description in _runs(*wanted)
     ]
-    rows.insert(SearchText, ("run_id", "text"), texts, unique=("run_id",), update=("text",))
+    rows.insert(SearchText, _COLUMNS, texts, unique=("run_id",), update=("text",))
+    return sum(map(len, tags.values()))
 
 
 def rebuild() -> int:

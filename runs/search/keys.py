@@ -9,6 +9,9 @@ from runs import rows
 from runs.models import KeyKind, Metric, Param, Property, SearchKey, Tag, Workspace
 from runs.prepared import Prepared, repeated
 
+# Keys of each kind that somebody wrote, in a transaction that keeps them before its end.
+Seen = dict[KeyKind, set[str]]
+
 _HELD: dict[KeyKind, tuple[type[Model], str]] = {
     KeyKind.TAG: (Tag, "key"),
     KeyKind.PROPERTY: (Property, "key"),
@@ -16,19 +19,14 @@ _HELD: dict[KeyKind, tuple[type[Model], str]] = {
     KeyKind.METRIC: (Metric, "name"),
 }
 _known = Prepared(
-    lambda workspace, kind, *some: SearchKey.objects.filter(workspace=workspace, kind=kind, key__in=some).values_list(
-        "key", flat=True
-    )
+    lambda workspace, *some: SearchKey.objects.filter(workspace=workspace, key__in=some).values_list("kind", "key")
 )
 
 
 def keep(workspace_id: int, keys: Mapping[KeyKind, Iterable[str]]) -> None:
     """Remember that runs of the workspace have `keys`: nearly always one read. In the transaction that wrote them."""
-    missing: set[tuple[str, str]] = set()
-    for kind, some in keys.items():
-        if wanted := set(some):
-            wanted -= set(_known(workspace_id, kind.value, *repeated(list(wanted))))
-            missing |= {(kind.value, key) for key in wanted}
+    wanted = {(kind.value, key) for kind, some in keys.items() for key in some}
+    missing = wanted and wanted.difference(_known(workspace_id, *repeated(sorted({key for _, key in wanted}))))
     # Always in the same order, so that two writers cannot wait for each other.
     fresh = [(workspace_id, kind, key) for kind, key in sorted(missing)]
     columns = ("workspace_id", "kind", "key")

@@ -5,8 +5,8 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.db.models.lookups import In
 
-from runs.models import Metric, Run, StatusCount
-from runs.prepared import Prepared, PreparedUpdate, as_instant, raw, repeated
+from runs.models import Metric, MetricPoint, Run, StatusCount
+from runs.prepared import Prepared, PreparedAddition, PreparedUpdate, as_instant, raw, repeated
 from runs.status import RunStatus
 from tests import factories
 
@@ -89,3 +89,22 @@ def test_locks_are_taken_where_the_query_takes_them(experiment, owner):
     held = Prepared(lambda run, *names: Metric.objects.select_for_update().filter(run=run, name__in=names))
 
     assert [metric.name for metric in held(run.pk, "loss", "other")] == ["loss"]
+
+
+def test_an_addition_changes_a_row_and_adds_one_for_it_or_does_neither(experiment, owner, noon):
+    metric = Metric.objects.create(run=factories.run(experiment, by=owner), name="loss", kind="number")
+    count = PreparedAddition(
+        lambda name, step: (
+            Metric.objects.filter(name=name),
+            {"point_count": F("point_count") + 1, "latest_step": step},
+        ),
+        MetricPoint,
+        ("metric_id", "step", "at", "value", "text"),
+    )
+
+    assert count.add(("loss", 3), (3, noon, 0.5, ""))
+    assert not count.add(("other", 4), (4, noon, 0.5, ""))
+
+    metric.refresh_from_db()
+    assert (metric.point_count, metric.latest_step) == (1, 3)
+    assert list(MetricPoint.objects.values_list("metric", "step", "at", "value")) == [(metric.pk, 3, noon, 0.5)]

@@ -11,8 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -29,21 +28,26 @@ from runs.prepared import Prepared
 ACTOR = "mlflow"
 
 
-def _run(user: User, run_id: Any) -> RunQuerySet:
-    visible = Run.objects.visible_to(user).select_related(*shapes.RELATIONS).only(*shapes.COLUMNS)
-    return visible.filter(run_id=run_id)
+def _runs() -> RunQuerySet:
+    return Run.objects.select_related(*shapes.RELATIONS).only(*shapes.COLUMNS)
 
 
-def _experiment(user: User, pk: Any) -> QuerySet[Experiment]:
-    visible = Workspace.objects.visible_to(user)
-    return Experiment.objects.select_related("workspace").filter(pk=pk, workspace__in=visible)
-
-
-# Whose call it is decides which of the two is asked.
-_any_run = Prepared(lambda run_id: _run(User(is_superuser=True), run_id))
-_visible_run = Prepared(lambda run_id, user_id: _run(User(pk=user_id), run_id))
-_any_experiment = Prepared(lambda pk: _experiment(User(is_superuser=True), pk))
-_visible_experiment = Prepared(lambda pk, user_id: _experiment(User(pk=user_id), pk))
+# Whose call it is decides which of the two is asked. A member's role comes along.
+_role = F("workspace__memberships__role")
+_any_run = Prepared(lambda run_id: _runs().filter(run_id=run_id))
+_visible_run = Prepared(
+    lambda run_id, user_id: (
+        _runs().filter(workspace__memberships__user_id=user_id, run_id=run_id).annotate(role_of_caller=_role)
+    )
+)
+_any_experiment = Prepared(lambda pk: Experiment.objects.select_related("workspace").filter(pk=pk))
+_visible_experiment = Prepared(
+    lambda pk, user_id: (
+        Experiment.objects.select_related("workspace")
+        .filter(workspace__memberships__user_id=user_id, pk=pk)
+        .annotate(role_of_caller=_role)
+    )
+)
 
 
 @dataclass
@@ -137,7 +141,8 @@ class Call:
 
     def check_can_start(self, experiment: Experiment) -> None:
         """Raise PermissionDenied unless the caller may start runs in the experiment."""
-        permissions.check_can_contribute(self.caller.user, experiment.workspace)
+        role = getattr(experiment, "role_of_caller", "")
+        permissions.check_can_contribute(self.caller.user, experiment.workspace, role=role)
 
     def default_experiment(self) -> Experiment:
         """Return the experiment `Default` of the workspace, made on first use; inside a run it is the run's own."""

@@ -1,11 +1,18 @@
 """How many statements each of the hot calls makes, however much it is about: nothing is asked for item by item."""
 
 import pytest
+from django.db import connection
 
 from tests.api.mlflow.conftest import metric, pair
 
-# The two ends of the transaction are counted, too.
-LOG_METRIC, LOG_BATCH, LOG_FIRST_BATCH, CREATE, GET = 8, 15, 21, 15, 7
+# The two ends of a transaction are counted, too. PostgreSQL counts a point and adds it in one statement, without a
+# transaction of its own, and says which keys it gave to new rows.
+IS_SQLITE = connection.vendor == "sqlite"
+LOG_METRIC = 6 if IS_SQLITE else 3
+LOG_BATCH = 13
+LOG_FIRST_BATCH = 16 if IS_SQLITE else 15
+CREATE = 13 if IS_SQLITE else 12
+GET = 7
 
 
 def batch(count, *, start=0):

@@ -3,7 +3,7 @@
 import pytest
 
 from runs import dispatch, limits
-from runs.actions import recording
+from runs.actions import batches, pyramid, recording
 from runs.errors import InvalidInput
 from runs.models import Metric, MetricPoint
 from runs.status import RunStatus
@@ -106,3 +106,59 @@ def test_a_batch_sent_many_times_at_once_is_stored_once(experiment, owner, noon)
     results = in_threads(5, lambda _: log(run, noon, P("x", value=1), batch_id="same"))
 
     assert sorted(results) == [0, 0, 0, 0, 1]
+
+
+STREAM = [(1, 0.5), (2, -1.0), (2, 7.0), (1, 9.0), (3, float("nan")), (4, 2.0), (3, 1.0), (4, 2.0), (5, 1.5)]
+
+
+def test_points_one_by_one_leave_what_a_batch_of_them_leaves(experiment, owner, noon):
+    points = [P("loss", step=step, at=noon, value=value) for step, value in STREAM]
+    single, whole = (factories.run(experiment, by=owner, status=RunStatus.RUNNING) for _ in range(2))
+
+    for point in points:
+        batches.log_batch(run=single, at=noon, points=[point])
+    batches.log_batch(run=whole, at=noon, points=points)
+
+    left = [
+        (
+            list(MetricPoint.objects.filter(metric__run=run).order_by("id").values_list("step", "value", "text")),
+            Metric.objects.filter(run=run).values(*recording._SUMMARIES).get(),
+        )
+        for run in (single, whole)
+    ]
+    assert left[0] == left[1]
+    assert left[0][1]["point_count"] == len(STREAM) - 1  # one came twice
+
+
+def test_a_single_point_makes_a_series_long_as_others_do(run, noon, monkeypatch):
+    monkeypatch.setattr(pyramid, "BEGINS_AFTER", 3)
+    monkeypatch.setattr(recording, "_add_beyond", recording.PreparedAddition(*_made_with()))
+
+    for step in range(6):
+        batches.log_batch(run=run, at=noon, points=[P("loss", step=step, value=float(step))])
+
+    buckets = Metric.objects.get().buckets
+    assert buckets.filter(level=0).values_list("count", "max_value").get() == (6, 5.0)
+
+
+def _made_with():
+    found = recording._add_beyond
+    return found._build, found._model, found._columns
+
+
+@pytest.mark.postgres
+def test_a_series_that_another_makes_meanwhile_is_added_to(run, noon, monkeypatch):
+    log(run, noon, P("x", value=1.0), P("y", value=1.0))
+    held, asked = recording._held_series, []
+
+    def late(*given):
+        asked.append(given)
+        return [] if len(asked) == 1 else held(*given)
+
+    monkeypatch.setattr(recording, "_held_series", late)
+
+    assert log(run, noon, P("x", value=2.0), P("z", value=2.0), P("x", value=3.0)) == 3
+
+    counts = dict(Metric.objects.values_list("name", "point_count"))
+    assert (counts, Metric.objects.get(name="x").max_value) == ({"x": 3, "y": 1, "z": 1}, 3.0)
+    assert list(MetricPoint.objects.filter(metric__name="x").order_by("id").values_list("step", flat=True)) == [0, 1, 2]
