@@ -29,6 +29,10 @@ class Prepared(Generic[Row]):
 
     def __call__(self, *values: Any) -> list[Row]:
         """Return the rows for these values."""
+        return self.later(*values)()
+
+    def later(self, *values: Any) -> Callable[[], list[Row]]:
+        """Ask for the rows for these values; return what returns them, after others were asked (`together`)."""
         by_count = self._compiled.__dict__
         compiled = by_count.get(str(len(values)))
         if compiled is None or compiled.connection is not connections[DEFAULT_DB_ALIAS]:
@@ -156,10 +160,15 @@ class _Compiled:
         self._queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
         self._compiler = compiler
 
-    def ask(self, values: tuple[Any, ...]) -> list[Any]:
-        found = statements.ask(self._statement, self._parameters.of(values))
-        if not found:
-            return []
-        self._compiler.execute_sql = lambda *_, **__: [found]
-        rows: Any = self._queryset._iterable_class(self._queryset)
-        return list(rows)
+    def ask(self, values: tuple[Any, ...]) -> Callable[[], list[Any]]:
+        answer = statements.ask_for(self._statement, self._parameters.of(values))
+
+        def rows() -> list[Any]:
+            found = answer()
+            if not found:
+                return []
+            self._compiler.execute_sql = lambda *_, **__: [found]
+            made: Any = self._queryset._iterable_class(self._queryset)
+            return list(made)
+
+        return rows

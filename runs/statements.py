@@ -1,6 +1,6 @@
 """One hot statement on its way to the database, by the shortest way that its driver knows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,9 +11,20 @@ connection: Any = _connection  # each backend has its own attributes
 
 def ask(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Send a statement and return the rows that it finds, or that it changed and returns."""
-    with _cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
+    return ask_for(statement, values)()
+
+
+def ask_for(statement: str, values: Sequence[Any]) -> Callable[[], list[tuple[Any, ...]]]:
+    """Send a statement and return what returns its rows, once."""
+    cursor = _cursor()
+    cursor.execute(statement, values)
+
+    def rows() -> list[tuple[Any, ...]]:
+        with cursor:
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+    return rows
 
 
 def tell(statement: str, values: Sequence[Any]) -> None:
@@ -24,10 +35,10 @@ def tell(statement: str, values: Sequence[Any]) -> None:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Let what is told inside go to PostgreSQL in one go, instead of each waiting for the answer to the one before.
+    """Let statements inside go to PostgreSQL without waiting for the answers to those before, until one is read.
 
-    Inside a transaction, and for what this module sends alone. What one of the statements
-    raises comes at the end of the block, if not sooner.
+    Inside a transaction. What one of them raises comes when something is read, or at the
+    end of the block: nothing inside may catch it and go on, or read by a server-side cursor.
     """
     if connection.vendor != "postgresql" or not connection.Database.Pipeline.is_supported():
         yield

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from runs import limits
+from runs import limits, statements
 from runs.actions import describing, recording, tagging
 from runs.actions.recording import Point
 from runs.models import Run
@@ -32,7 +32,7 @@ def log_batch(
     if is_only_points and len(points) == 1 and recording.add_beyond(run=run, point=points[0], at=at):
         return
     seen: keys.Seen = {}
-    with transaction.atomic():
+    with transaction.atomic(), statements.together():
         if params:
             recording.store_params(run=run, params=params, seen=seen)
         if points:

@@ -88,8 +88,21 @@ def insert(
     `is_history` is for what happened elsewhere, before: such runs say when they were made,
     and they may have ended, or got children before they were canceled.
     """
-    if not runs:
-        return
+    if runs:
+        with statements.together():
+            _insert(runs, hung_on, experiment, parent, by, at, actor, is_history)
+
+
+def _insert(
+    runs: list[Run],
+    hung_on: list[HungOn],
+    experiment: Experiment,
+    parent: Run | None,
+    by: User,
+    at: datetime,
+    actor: str,
+    is_history: bool,
+) -> None:
     if parent is not None:
         # Held, so that a cancel of the parent either sees these children or stops them here.
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
@@ -118,12 +131,11 @@ def insert(
         },
     )
     latest = runs[-1]
-    with statements.together():
-        record = lifecycle.record_history if is_history else lifecycle.record_new
-        record(runs, by=by, actor=actor)
-        _hang(runs, hung_on)
-        index.store([(run.pk, _text(run, on)) for run, on in zip(runs, hung_on, strict=True)])
-        _note_latest(experiment.pk, number, latest.pk, at)
+    record = lifecycle.record_history if is_history else lifecycle.record_new
+    record(runs, by=by, actor=actor)
+    _hang(runs, hung_on)
+    index.store([(run.pk, _text(run, on)) for run, on in zip(runs, hung_on, strict=True)])
+    _note_latest(experiment.pk, number, latest.pk, at)
     experiment.latest_run_number, experiment.latest_run = number, latest
     experiment.latest_submitted_at, experiment.archived_at = at, None
 

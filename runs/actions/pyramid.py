@@ -164,8 +164,7 @@ def keep(points: Mapping[int, Sequence[tuple[int, datetime, float | None, str]]]
     stored: dict[int, list[Row]] = {pk: [] for pk in fresh}
     if fresh:
         all_points = MetricPoint.objects.filter(metric__in=fresh).order_by("metric", "id")
-        found_points = all_points.values_list("metric", "step", "at", "value", "text").iterator(chunk_size=5_000)
-        for pk, step, at, value, text in found_points:
+        for pk, step, at, value, text in all_points.values_list("metric", "step", "at", "value", "text"):
             stored[pk].append(_row(step, at, value, text))
     changed: list[tuple[object, ...]] = []
     for pk in long:

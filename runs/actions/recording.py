@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, Count, F, FloatField, Q, When
 
-from runs import limits, rows, statements, storage
+from runs import limits, rows, storage
 from runs.actions import checks, pyramid
 from runs.errors import Conflict, InvalidInput
 from runs.models import Artifact, KeyKind, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
@@ -211,11 +211,8 @@ def store_points(*, run: Run, points: Sequence[Point], at: datetime, seen: keys.
     # Somebody else made these meanwhile: now they are held.
     lost = {name for name, metric in new.items() if not metric.pk}
     changed = [metric for metric in changed if metric.name not in lost]
-    with statements.together():
-        rows.insert(
-            MetricPoint, _POINT_COLUMNS, ((metric.pk, *row) for metric in changed for row in fresh[metric.name])
-        )
-        rows.update(Metric, ("id", *_SUMMARIES), [(one.pk, *_summaries_of(one)) for one in changed if one.name in held])
+    rows.insert(MetricPoint, _POINT_COLUMNS, ((metric.pk, *row) for metric in changed for row in fresh[metric.name]))
+    rows.update(Metric, ("id", *_SUMMARIES), [(one.pk, *_summaries_of(one)) for one in changed if one.name in held])
     pyramid.keep(
         {metric.pk: fresh[metric.name] for metric in changed},
         {metric.pk: metric.point_count for metric in changed if metric.kind in _SCALAR},

@@ -72,7 +72,9 @@ def store(texts: Sequence[tuple[int, str]]) -> None:
 def _refresh(run_ids: list[int]) -> int:
     wanted = repeated(run_ids)
     tags: dict[int, list[tuple[str, str | None]]] = {}
-    for run_pk, key, value in _tags(*wanted):
+    found_tags = _tags.later(*wanted)
+    found_runs = _runs(*wanted)
+    for run_pk, key, value in found_tags():
         tags.setdefault(run_pk, []).append((key, value))
     texts = [
         (
@@ -86,7 +88,7 @@ def _refresh(run_ids: list[int]) -> int:
                 description=description,
             ),
         )
-        for pk, display_name, run_id, experiment, submitter, description in _runs(*wanted)
+        for pk, display_name, run_id, experiment, submitter, description in found_runs
     ]
     rows.insert(SearchText, _COLUMNS, texts, unique=("run_id",), update=("text",))
     return sum(map(len, tags.values()))
