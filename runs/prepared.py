@@ -1,12 +1,13 @@
 """Queries compiled once: the ORM takes longer to write most of the hot ones than the database to answer them."""
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.models import Model, QuerySet, Value
+from django.db.models import Lookup, Model, QuerySet, Value
 from django.db.models.sql import UpdateQuery
 
 from runs import statements
@@ -17,8 +18,9 @@ Row = TypeVar("Row")
 class Prepared(Generic[Row]):
     """A queryset made of a few values, which `build` gets as expressions: to compare columns with, and for no more.
 
-    It is compiled on its first use with so many values in a thread, and then asked with
-    any others: `Prepared(lambda name: User.objects.filter(username=name))("ada")`.
+    It is compiled on its first use in a thread, and then asked with
+    any others: `Prepared(lambda name: User.objects.filter(username=name))("ada")`. For
+    lists there is `AnyOf`.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]], *, is_raw: bool = False) -> None:
@@ -33,10 +35,9 @@ class Prepared(Generic[Row]):
 
     def later(self, *values: Any) -> Callable[[], list[Row]]:
         """Ask for the rows for these values; return what returns them, after others were asked (`together`)."""
-        by_count = self._compiled.__dict__
-        compiled = by_count.get(str(len(values)))
+        compiled: _Compiled | None = getattr(self._compiled, "found", None)
         if compiled is None or compiled.connection is not connections[DEFAULT_DB_ALIAS]:
-            compiled = by_count[str(len(values))] = _Compiled(self._build, len(values), self._is_raw)
+            compiled = self._compiled.found = _Compiled(self._build, len(values), self._is_raw)
         return compiled.ask(values)
 
     def first(self, *values: Any) -> Row | None:
@@ -117,10 +118,19 @@ def as_instant(value: Any) -> datetime:
     return datetime.fromisoformat(value) if isinstance(value, str) else value.replace(tzinfo=None)
 
 
-def repeated(values: Sequence[Any]) -> Sequence[Any]:
-    """Return `values` with the last of them again, up to a power of two: so that few lengths are compiled."""
-    length = 1 << (len(values) - 1).bit_length() if values else 0
-    return [*values, *(values[-1] for _ in range(length - len(values)))]
+class AnyOf(Lookup):
+    """Whether a column is one of a list, which is one value: the statement is the same for lists of any length."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Write it as each database reads a list."""
+        column, before = self.process_lhs(compiler, connection)
+        values, after = self.process_rhs(compiler, connection)
+        if connection.vendor == "postgresql":
+            return f"{column} = ANY({values})", [*before, *after]
+        return f"{column} IN (SELECT value FROM json_each({values}))", [*before, *after]  # noqa: S608
 
 
 class _Parameters:
@@ -142,7 +152,10 @@ class _Parameters:
 
 def _adapted(value: Any) -> Any:
     """Return a value as the driver takes it."""
-    return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+    connection = connections[DEFAULT_DB_ALIAS]
+    if isinstance(value, list) and connection.vendor == "sqlite":
+        return json.dumps(value)
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
 class _Compiled:
@@ -152,6 +165,7 @@ class _Compiled:
         marks = [object() for _ in range(count)]
         self._queryset = build(*map(Value, marks))
         self.connection = connections[DEFAULT_DB_ALIAS]
+        self._is_raw = is_raw
         compiler = self._queryset.query.get_compiler(DEFAULT_DB_ALIAS)
         self._statement, parameters = compiler.as_sql()
         self._parameters = _Parameters(parameters, marks)
@@ -161,7 +175,7 @@ class _Compiled:
         self._compiler = compiler
 
     def ask(self, values: tuple[Any, ...]) -> Callable[[], list[Any]]:
-        answer = statements.ask_for(self._statement, self._parameters.of(values))
+        answer = statements.ask_for(self._statement, self._parameters.of(values), is_raw=self._is_raw)
 
         def rows() -> list[Any]:
             found = answer()

@@ -11,13 +11,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import F
 
 from runs import lifecycle, limits, rows, statements
 from runs.actions import checks
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import Conflict, InvalidInput
 from runs.models import ComputeTarget, Experiment, KeyKind, Param, Property, Run, Tag
-from runs.prepared import Prepared, PreparedUpdate, repeated
+from runs.prepared import AnyOf, Prepared, PreparedUpdate
 from runs.search import index, keys
 from runs.status import RunStatus
 from runs.wording import say
@@ -31,7 +32,7 @@ _latest_number = Prepared(
     )
 )
 _RUN_COLUMNS = tuple(str(field.column) for field in Run._meta.concrete_fields if not field.primary_key)
-_keys_of = Prepared(lambda *run_ids: Run.with_trash.filter(run_id__in=run_ids).values_list("run_id", "pk"))
+_keys_of = Prepared(lambda run_ids: Run.with_trash.filter(AnyOf(F("run_id"), run_ids)).values_list("run_id", "pk"))
 _note_latest = PreparedUpdate(
     lambda experiment, number, run, at: (
         Experiment.objects.filter(pk=experiment),
@@ -145,7 +146,7 @@ def _insert_rows(runs: list[Run]) -> None:
     values = [tuple(getattr(run, name) for name in _RUN_COLUMNS) for run in runs]
     if connection.vendor == "sqlite":
         rows.insert(Run, _RUN_COLUMNS, values)
-        made = _keys_of(*repeated([run.run_id for run in runs]))
+        made = _keys_of([run.run_id for run in runs])
     else:
         made = rows.insert(Run, _RUN_COLUMNS, values, returning=("run_id", "id"))
     by_run_id = dict(made)

@@ -18,7 +18,7 @@ from runs.actions import checks, pyramid
 from runs.errors import Conflict, InvalidInput
 from runs.models import Artifact, KeyKind, Metric, MetricBatch, MetricPoint, Param, Run, RunType, Snapshot
 from runs.models.metric import MetricKind
-from runs.prepared import Prepared, PreparedAddition, repeated
+from runs.prepared import AnyOf, Prepared, PreparedAddition
 from runs.search import keys
 from runs.wording import say
 
@@ -40,14 +40,16 @@ _SERIES_COLUMNS = ("run_id", "experiment_id", "name", "kind", *_SUMMARIES)
 _params_of = Prepared(lambda run: Param.objects.filter(run=run).values_list("name", "value"))
 # Always in the same order, so that two writers cannot wait for each other.
 _held_series = Prepared(
-    lambda run, *names: (
+    lambda run, names: (
         Metric.objects.select_for_update()
-        .filter(run=run, name__in=names)
+        .filter(AnyOf(F("name"), names), run=run)
         .order_by("name")
         .values_list("name", "kind", "pk", *_SUMMARIES)
     )
 )
-_series_keys = Prepared(lambda run, *names: Metric.objects.filter(run=run, name__in=names).values_list("name", "pk"))
+_series_keys = Prepared(
+    lambda run, names: Metric.objects.filter(AnyOf(F("name"), names), run=run).values_list("name", "pk")
+)
 _series_count = Prepared(
     lambda run: Metric.objects.filter(run=run).values("run").annotate(count=Count("pk")).values_list("count", flat=True)
 )
@@ -178,7 +180,7 @@ def store_points(*, run: Run, points: Sequence[Point], at: datetime, seen: keys.
     """Add `points` as `log_metrics` does. Inside a transaction; the names of new series are added to `seen`."""
     checked = _checked(points)
     kinds = {point.name: point.kind for point in reversed(points)}
-    held = {row[0]: _Series(*row) for row in _held_series(run.pk, *repeated(list(kinds)))}
+    held = {row[0]: _Series(*row) for row in _held_series(run.pk, list(kinds))}
     missing = sorted(set(kinds) - set(held))
     if missing:
         checks.count((_series_count.first(run.pk) or 0) + len(missing), field="metrics", limit=limits.METRICS_PER_RUN)
@@ -376,7 +378,7 @@ def _insert_series(run: Run, new: Mapping[str, _Series]) -> None:
     if connection.vendor == "sqlite":
         # It has one writer, which is this transaction: what was not there is not there yet.
         rows.insert(Metric, _SERIES_COLUMNS, values)
-        made = _series_keys(run.pk, *repeated(list(new)))
+        made = _series_keys(run.pk, list(new))
     else:
         returning = ("name", "id")
         made = rows.insert(Metric, _SERIES_COLUMNS, values, unique=("run_id", "name"), returning=returning)

@@ -8,12 +8,12 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from runs import rows
 from runs.models import Run, SearchText, Tag
-from runs.prepared import Prepared, repeated
+from runs.prepared import AnyOf, Prepared
 from runs.search import plan
 from runs.search.plan import Condition, at_most_few
 
@@ -22,16 +22,12 @@ TRIGRAM = 3
 _BATCH = 500
 _COLUMNS = ("run_id", "text")
 _runs = Prepared(
-    lambda *run_ids: Run.objects.filter(pk__in=run_ids).values_list(
+    lambda run_ids: Run.objects.filter(AnyOf(F("pk"), run_ids)).values_list(
         "pk", "display_name", "run_id", "experiment__name", "submitted_by__username", "description"
     )
 )
 _tags = Prepared(
-    lambda *run_ids: (
-        Tag.objects.filter(Q(*(("run", run_id) for run_id in run_ids), _connector=Q.OR))
-        .order_by("id")
-        .values_list("run_id", "key", "value")
-    )
+    lambda run_ids: Tag.objects.filter(AnyOf(F("run_id"), run_ids)).order_by("id").values_list("run_id", "key", "value")
 )
 
 
@@ -70,10 +66,9 @@ def store(texts: Sequence[tuple[int, str]]) -> None:
 
 
 def _refresh(run_ids: list[int]) -> int:
-    wanted = repeated(run_ids)
     tags: dict[int, list[tuple[str, str | None]]] = {}
-    found_tags = _tags.later(*wanted)
-    found_runs = _runs(*wanted)
+    found_tags = _tags.later(run_ids)
+    found_runs = _runs(run_ids)
     for run_pk, key, value in found_tags():
         tags.setdefault(run_pk, []).append((key, value))
     texts = [

@@ -2,17 +2,17 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db.models import F, QuerySet
-from django.db.models.lookups import In
 
+from runs import statements
 from runs.api.mlflow.fields import milliseconds
 from runs.models import DatasetUse, Experiment, LoggedModelUse, Metric, Param, Run, Tag
 from runs.models.metric import MetricKind
-from runs.prepared import Prepared, as_instant, repeated
+from runs.prepared import AnyOf, Prepared, as_instant
 from runs.status import RunStatus
 
 Document = dict[str, Any]
@@ -74,13 +74,13 @@ _HEAD = (
     *("archived_at", "experiment", "experiment__name", "experiment__archived_at", "submitted_by__username"),
     "parent__run_id",
 )
-_heads = Prepared(lambda *pks: Run.objects.filter(In(F("pk"), pks)).values_list(*_HEAD), is_raw=True)
+_heads = Prepared(lambda pks: Run.objects.filter(AnyOf(F("pk"), pks)).values_list(*_HEAD), is_raw=True)
 
 
 def _of_runs(rows: QuerySet[Any], *columns: str) -> Prepared[Any]:
     """Return the query of what hangs on runs, by their keys."""
     return Prepared(
-        lambda *pks: rows.filter(In(F("run_id"), pks)).order_by("id").values_list("run_id", *columns), is_raw=True
+        lambda pks: rows.filter(AnyOf(F("run_id"), pks)).order_by("id").values_list("run_id", *columns), is_raw=True
     )
 
 
@@ -92,7 +92,7 @@ _params = _of_runs(Param.objects.all(), "name", "value")
 _tags = _of_runs(Tag.objects.all(), "key", "value")
 _models = _of_runs(LoggedModelUse.objects.all(), "model__model_id", "is_output", "step")
 _datasets = Prepared(
-    lambda *pks: DatasetUse.objects.filter(In(F("run_id"), pks)).select_related("dataset").order_by("id")
+    lambda pks: DatasetUse.objects.filter(AnyOf(F("run_id"), pks)).select_related("dataset").order_by("id")
 )
 
 
@@ -180,7 +180,7 @@ def run_documents(pks: Sequence[int]) -> list[Document]:
     documents: list[Document] = []
     for start in range(0, len(pks), _RUNS_PER_QUERY):
         some = pks[start : start + _RUNS_PER_QUERY]
-        by_pk = {row[0]: Head(*row) for row in _heads(*repeated(some))}
+        by_pk = {row[0]: Head(*row) for row in _heads(list(some))}
         documents += _run_documents([by_pk[pk] for pk in some if pk in by_pk])
     return documents
 
@@ -188,17 +188,22 @@ def run_documents(pks: Sequence[int]) -> list[Document]:
 def _run_documents(heads: Sequence[Head]) -> list[Document]:
     if not heads:
         return []
-    pks = repeated([head.pk for head in heads])
+    pks = [head.pk for head in heads]
     metrics: dict[int, list[Document]] = defaultdict(list)
     params: dict[int, list[Document]] = defaultdict(list)
     tags: dict[int, list[Document]] = defaultdict(list)
-    for pk, name, latest, text, at, step in _metrics(*pks):
+    with statements.together():
+        asked: list[Callable[[], list[Any]]] = [
+            some.later(pks) for some in (_metrics, _params, _tags, _datasets, _models)
+        ]
+        held_metrics, held_params, held_tags, datasets, models = (rows() for rows in asked)
+    for pk, name, latest, text, at, step in held_metrics:
         metrics[pk].append(metric(name, latest, text, at, step or 0))
-    for pk, name, value in _params(*pks):
+    for pk, name, value in held_params:
         params[pk].append({"key": name, "value": value})
-    for pk, name, value in _tags(*pks):
+    for pk, name, value in held_tags:
         tags[pk].append({"key": name, "value": value or ""})
-    inputs, outputs = _inputs_and_outputs(pks)
+    inputs, outputs = _inputs_and_outputs(datasets, models)
     return [
         _document(
             head,
@@ -241,10 +246,12 @@ def _own_tags(head: Head) -> list[Document]:
     return [{"key": key, "value": value} for key, value in own if value]
 
 
-def _inputs_and_outputs(pks: Sequence[int]) -> tuple[dict[int, Document], dict[int, Document]]:
+def _inputs_and_outputs(
+    datasets: Iterable[DatasetUse], models: Iterable[Any]
+) -> tuple[dict[int, Document], dict[int, Document]]:
     inputs: dict[int, Document] = defaultdict(dict)
     outputs: dict[int, Document] = defaultdict(dict)
-    for use in _datasets(*pks):
+    for use in datasets:
         found = inputs[use.run_id].setdefault("dataset_inputs", [])
         dataset = {
             name: value
@@ -252,7 +259,7 @@ def _inputs_and_outputs(pks: Sequence[int]) -> tuple[dict[int, Document], dict[i
             if (value := getattr(use.dataset, name))
         }
         found.append({"tags": pairs(use.tags), "dataset": dataset} if use.tags else {"dataset": dataset})
-    for run, model_id, is_output, step in _models(*pks):
+    for run, model_id, is_output, step in models:
         if is_output:
             outputs[run].setdefault("model_outputs", []).append({"model_id": model_id, "step": step})
         else:
