@@ -1,0 +1,68 @@
+"""MLflow's searches find an experiment's runs by index, whatever the databases know of their tables."""
+
+import base64
+import json
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from runs.search import plan
+from tests.api.mlflow.conftest import metric, pair
+
+SEARCHES = {
+    "newest": {},
+    "tag": {"filter": "tags.team = 'red'"},
+    "metric": {"filter": "metrics.loss < 100"},
+    "tag and metric": {"filter": "tags.team = 'red' and metrics.loss < 100"},
+    "param LIKE": {"filter": "params.optimizer LIKE 'ada%'"},
+    "status": {"filter": "attributes.status = 'RUNNING'"},
+    "by metric": {"order_by": ["metrics.loss DESC"]},
+    "tag, by metric": {"filter": "tags.team = 'red'", "order_by": ["metrics.loss ASC"]},
+    "deep": {
+        "page_token": base64.urlsafe_b64encode(json.dumps(["2023-11-14T22:13:20.010+00:00", ""]).encode()).decode()
+    },
+}
+
+
+@pytest.fixture(params=["analyzed", "unknown"])
+def runs(request, mlflow, experiment):
+    for number in range(20):
+        run_id = mlflow.create(experiment)
+        described = {"params": [pair("optimizer", "adam")], "tags": [pair("team", "red")]}
+        mlflow.post("runs/log-batch", run_id=run_id, metrics=[metric("loss", number)], **described)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        if connection.vendor == "sqlite":
+            if request.param == "unknown":
+                cursor.execute("DELETE FROM sqlite_stat1")
+            cursor.execute("ANALYZE sqlite_schema")
+
+
+@pytest.mark.parametrize("few", [0, 2_000])
+@pytest.mark.parametrize("name", SEARCHES)
+def test_no_search_reads_all_runs(mlflow, experiment, runs, name, few, monkeypatch):
+    monkeypatch.setattr(plan, "FEW", few)
+
+    with CaptureQueriesContext(connection) as captured:
+        found = mlflow.search(experiment, **{"max_results": 5, **SEARCHES[name]}).json()["runs"]
+
+    of_runs = [query["sql"] for query in captured if ' FROM "runs_run"' in query["sql"] and "$" not in query["sql"]]
+    assert len(found) == 5
+    assert of_runs
+    assert not [sql for sql in of_runs if reads_all(plan_of(sql))]
+
+
+def plan_of(sql):
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+        else:
+            # So few rows are read whole at less cost: what is asked is whether there is an index to go by.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {sql}")
+        return [row[-1] for row in cursor.fetchall()]
+
+
+def reads_all(steps):
+    return any("Seq Scan on runs_run" in step or step == "SCAN runs_run" for step in steps)
