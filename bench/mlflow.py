@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # Beside this file lies nothing to import, and `mlflow` would be this file.
@@ -140,7 +141,7 @@ def main() -> None:
     parser.add_argument("--runs", default="1000,10000,100000", help="sizes at which to measure (1000,10000,100000)")
     parser.add_argument("--seconds", type=float, default=6, help="how long each is measured on each side (default: 6)")
     parser.add_argument("--timeout", type=float, default=40, help="how long to wait for an answer (default: 40 s)")
-    parser.add_argument("--minutes", type=float, default=45, help="begin no further size after this (default: 45)")
+    parser.add_argument("--minutes", type=float, default=45, help="measure nothing more after this (default: 45)")
     parser.add_argument("--database", default="", help="postgres://... whose server gets two databases; else SQLite")
     options = parser.parse_args()
     # Else what was started here would go on.
@@ -165,10 +166,11 @@ def main() -> None:
                 print(f"\nNot measured at {size:,} runs: {options.minutes:g} minutes are over.")
                 break
             started = time.monotonic()
-            seeding.seed_studio(ours, experiment_id=own, first=seeded, last=size)
-            middle = time.monotonic()
-            seeding.seed_mlflow(theirs, experiment_id=other, first=seeded, last=size)
-            print(f"\nseeded {size - seeded:,} runs: ours {middle - started:.0f} s, {time.monotonic() - middle:.0f} s")
+            with ThreadPoolExecutor(1) as beside:
+                is_ours_done = beside.submit(seeding.seed_studio, ours, experiment_id=own, first=seeded, last=size)
+                seeding.seed_mlflow(theirs, experiment_id=other, first=seeded, last=size)
+                is_ours_done.result()
+            print(f"\nseeded {size - seeded:,} runs in {time.monotonic() - started:.0f} s")
             seeded = size
             left = [*measures.SEARCHES, measures.DEEP]
             is_begun = False
@@ -181,6 +183,10 @@ def main() -> None:
                         if size == sizes[0]:
                             read_series(table, sides)
                     while left:
+                        if time.monotonic() > ends_at:
+                            print(f"\nNot measured: {', '.join(left)}. {options.minutes:g} minutes are over.")
+                            left.clear()
+                            break
                         try:
                             search(
                                 table, sides, left[0], count=size, seconds=options.seconds,

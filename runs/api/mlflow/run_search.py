@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Case, CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from runs.api.mlflow import errors, shapes
@@ -52,16 +53,21 @@ def search(call: Call) -> Answer:
     if view not in _VIEWS:
         raise errors.wrong("run_view_type", view, f"Expected one of {', '.join(_VIEWS)}.")
     token = read_token(fields.text("page_token"))
-    runs = _in_view(call, _experiments(call, fields.texts("experiment_ids")), view)
+    experiments = _experiments(call, fields.texts("experiment_ids"))
+    runs = _in_view(call, experiments, view)
     try:
         tree = mlflow.parse(fields.text("filter"), statuses=_STATUSES)
         orders = _orders(fields.texts("order_by"))
         condition = filters.compile_tree(tree, Scope(runs, call.caller.user, timezone.now()))
     except QuerySyntaxError as error:
         raise errors.invalid(error.message) from None
-    found = plan.narrow(runs, condition)
-
-    keys, following = (_page_ordered if orders else _page_newest)(found, orders, token, limit)
+    if orders:
+        # The runs of one experiment are walked in the order of its metrics' index.
+        own = experiments[0].pk if len(experiments) == 1 and orders[0].entity == "metric" else None
+        among = runs if own is None else _in_view(call, experiments, view, is_hidden=True)
+        keys, following = _page_ordered(plan.narrow(among, condition), orders, own, token, limit)
+    else:
+        keys, following = _page_newest(plan.narrow(runs, condition), token, limit)
     answer: Answer = {"runs": shapes.run_documents(keys)} if keys else {}
     if following is not None:
         answer["next_page_token"] = write_token(following)
@@ -83,22 +89,28 @@ def _experiments(call: Call, ids: list[str]) -> list[Experiment]:
     return list(Experiment.objects.filter(wanted, workspace__in=visible).only("pk", "archived_at"))
 
 
-def _in_view(call: Call, experiments: list[Experiment], view: str) -> RunQuerySet:
+def _in_view(call: Call, experiments: list[Experiment], view: str, *, is_hidden: bool = False) -> RunQuerySet:
+    """Return the runs to search; with `is_hidden` SQLite takes no index for the experiment."""
+    among = _hidden if is_hidden else _indexed
     active = [experiment.pk for experiment in experiments if experiment.archived_at is None]
     deleted = [experiment.pk for experiment in experiments if experiment.archived_at is not None]
     runs = call.caller.runs(Run.objects.all())
     match view:
         case "ACTIVE_ONLY":
-            return runs.filter(_among(active), archived_at__isnull=True)
+            return runs.filter(among(active), archived_at__isnull=True)
         case "DELETED_ONLY" if deleted:
-            return runs.filter((_among(active) & Q(archived_at__isnull=False)) | _among(deleted))
+            return runs.filter((among(active) & Q(archived_at__isnull=False)) | among(deleted))
         case "DELETED_ONLY":
-            return runs.filter(_among(active), archived_at__isnull=False)
+            return runs.filter(among(active), archived_at__isnull=False)
         case _:
-            return runs.filter(_among([*active, *deleted]))
+            return runs.filter(among([*active, *deleted]))
 
 
-def _among(experiments: list[int]) -> Q:
+def _hidden(experiments: list[int]) -> Q:
+    return Q(In(plan.Unindexed(F("experiment")), experiments)) if experiments else Q(pk__in=[])
+
+
+def _indexed(experiments: list[int]) -> Q:
     # A single one by equality: then the index has the order, too.
     return Q(experiment=experiments[0]) if len(experiments) == 1 else Q(experiment__in=experiments)
 
@@ -124,7 +136,7 @@ def _orders(texts: list[str]) -> list[Order]:
     return orders
 
 
-def _page_newest(found: RunQuerySet, _: Any, token: Any, limit: int) -> tuple[list[int], Any]:
+def _page_newest(found: RunQuerySet, token: Any, limit: int) -> tuple[list[int], Any]:
     """Return the keys of a page, the latest start first, and where the next one begins."""
     found = found.alias(start=_START)
     stretches = [found]
@@ -144,7 +156,9 @@ def _page_newest(found: RunQuerySet, _: Any, token: Any, limit: int) -> tuple[li
     return [row[0] for row in rows[:limit]], last and [last[1].isoformat(), last[2]]
 
 
-def _page_ordered(found: RunQuerySet, orders: list[Order], token: Any, limit: int) -> tuple[list[int], Any]:
+def _page_ordered(
+    found: RunQuerySet, orders: list[Order], own: int | None, token: Any, limit: int
+) -> tuple[list[int], Any]:
     """Return the keys of a page in the order that was asked for, and where the next one begins."""
     try:
         stretch, offset = map(int, token or (0, 0))
@@ -152,7 +166,7 @@ def _page_ordered(found: RunQuerySet, orders: list[Order], token: Any, limit: in
         raise errors.invalid("Invalid page token, could not parse it") from None
     if not 0 <= offset < 2**31:
         raise errors.invalid("Invalid page token, could not parse it")
-    stretches = _stretches(found, orders)
+    stretches = _stretches(found, orders, own)
     keys: list[int] = []
     while 0 <= stretch < len(stretches):
         wanted = limit + 1 - len(keys)
@@ -164,8 +178,8 @@ def _page_ordered(found: RunQuerySet, orders: list[Order], token: Any, limit: in
     return keys, None
 
 
-def _stretches(found: RunQuerySet, orders: list[Order]) -> list[RunQuerySet]:
-    """Return querysets that, one after the other, hold the runs in order.
+def _stretches(found: RunQuerySet, orders: list[Order], own: int | None) -> list[RunQuerySet]:
+    """Return querysets that, one after the other, hold the runs in order; `own` is the only experiment of all of them.
 
     A metric comes apart into its values, which an index has in order, then what is no
     number, then the runs without it. Infinities are the ends of the values.
@@ -173,20 +187,25 @@ def _stretches(found: RunQuerySet, orders: list[Order]) -> list[RunQuerySet]:
     first, *others = orders
     if first.entity != "metric":
         return [_ordered(found, orders)]
-    held = Metric.objects.filter(run=OuterRef("pk"), name=first.key)
-    of_metric = found.alias(first=FilteredRelation("metrics", condition=Q(metrics__name=first.key)))
+    named = {"name": first.key} if own is None else {"name": first.key, "experiment": own}
+    condition = Q(**{f"metrics__{column}": value for column, value in named.items()})
+    of_metric = found.alias(first=FilteredRelation("metrics", condition=condition))
     finite: RunQuerySet = of_metric.filter(first__latest_value__isnull=False)
     value = F("first__latest_value")
     finite = _ordered(finite, others, value.desc() if first.is_falling else value.asc())
 
     def odd(test: Q) -> RunQuerySet:
-        return _ordered(found.filter(Exists(held.filter(test, latest_value__isnull=True))), others)
+        held = Metric.objects.filter(test, latest_value__isnull=True, **named)
+        return _ordered(found.filter(pk__in=held.values("run")), others)
 
     ends = [odd(Q(latest_text="Infinity")), odd(Q(latest_text="-Infinity"))]
     if not first.is_falling:
         ends.reverse()
     rest = odd(~Q(latest_text__in=["Infinity", "-Infinity"]))
-    return [ends[0], finite, ends[1], rest, _ordered(found.exclude(Exists(held)), others)]
+    without = found.exclude(Exists(Metric.objects.filter(run=OuterRef("pk"), **named)))
+    if own is not None:
+        without = without.filter(experiment=own)
+    return [ends[0], finite, ends[1], rest, _ordered(without, others)]
 
 
 def _ordered(found: RunQuerySet, orders: list[Order], *leading: Any) -> RunQuerySet:
