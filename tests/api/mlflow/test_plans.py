@@ -51,7 +51,8 @@ def test_no_search_reads_all_runs(mlflow, experiment, runs, few, monkeypatch):
     with CaptureQueriesContext(connection) as captured:
         found = [mlflow.search(experiment, max_results=5, **body).json()["runs"] for body in SEARCHES.values()]
 
-    of_runs = [query["sql"] for query in captured if ' FROM "runs_run"' in query["sql"] and "$" not in query["sql"]]
+    # Those that ask for runs by a list of their keys have marks for it on PostgreSQL.
+    of_runs = [query["sql"] for query in captured if ' FROM "runs_run"' in query["sql"] and "ANY(" not in query["sql"]]
     assert {len(some) for some in found} == {5}
     assert len(of_runs) >= len(SEARCHES)
     assert not [sql for sql in of_runs if reads_all(plan_of(sql))]
