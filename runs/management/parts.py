@@ -6,6 +6,8 @@ import os
 import socket
 import warnings
 from importlib import import_module
+from pathlib import Path
+from typing import cast
 
 from celery import current_app
 from celery.platforms import SecurityWarning
@@ -49,7 +51,7 @@ def load_pages() -> None:
     """
     import_module("studio.wsgi")
     _ = get_resolver().url_patterns
-    for folder in settings.TEMPLATES[0]["DIRS"]:
+    for folder in cast("list[Path]", settings.TEMPLATES[0]["DIRS"]):
         for path in folder.rglob("*.html"):
             get_template(str(path.relative_to(folder)))
     kernel.tidy_memory()
