@@ -98,7 +98,7 @@ def _shown(config: ScriptRunConfig) -> dict[str, str]:
         _("Maximum duration"): str(config.max_run_duration_seconds or "--"),
         _("Memory"): str(config.memory_bytes or "--"),
         _("Processes"): str(config.process_count or "--"),
-        _("Processor time of a process"): str(config.cpu_seconds or "--"),
+        _("Processor time"): str(config.cpu_seconds or "--"),
         _("Size of a file it writes"): str(config.file_bytes or "--"),
         _("Priority"): str(config.priority),
         _("Not before"): str(config.not_before or "--"),
