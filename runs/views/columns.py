@@ -4,7 +4,6 @@ import difflib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import Any
 
 from django.db.models import Model
@@ -198,7 +197,9 @@ def value(run: Run, column: Column, extras: Extras) -> Any:
     """Return what `run` has in the column: None for nothing."""
     if column.name not in _PATHS:
         return _hung(run.pk, column, extras)
-    found = reduce(lambda on, name: getattr(on, name, None), _PATHS[column.name].split("__"), run)  # type: ignore[arg-type, return-value]
+    found: Any = run
+    for name in _PATHS[column.name].split("__"):
+        found = getattr(found, name, None)
     return _as_shown(column)(found)
 
 

@@ -161,7 +161,6 @@ def test_without_scripts_a_wide_chart_scrolls_on_a_phone_and_can_be_read(page_fo
     assert figure["width"] <= 360
 
 
-
 def test_a_page_that_a_run_wrote_has_no_rights(page_for, team_mate, run):
     page = page_for(team_mate)
     page.goto(address_of("run_outputs", run) + "?path=outputs/plot.html")
