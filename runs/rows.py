@@ -39,6 +39,9 @@ def insert(
 
 def update(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
     """Change `columns` of rows in one statement; the first of them is the row's number, which says which it is."""
+    if connection.vendor == "sqlite":
+        # In the order of the marks.
+        columns, rows = [*columns[1:], columns[0]], [(*values, key) for key, *values in rows]
     _write(_change(connection.vendor, model, tuple(columns)), model, columns, rows)
 
 
@@ -86,12 +89,11 @@ def _insertion(
 
 @cache
 def _change(vendor: str, model: type[Model], columns: tuple[str, ...]) -> str:
-    key, *others = map(_quoted, columns)
     table = _quoted(model._meta.db_table)
     if vendor == "sqlite":
-        # Numbered, since the row's number comes first.
-        changes = ", ".join(f"{column} = ?{number}" for number, column in enumerate(others, start=2))
-        return f"UPDATE {table} SET {changes} WHERE {key} = ?1"  # noqa: S608
+        *others, key = map(_quoted, columns)
+        return f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in others)} WHERE {key} = %s"  # noqa: S608
+    key, *others = map(_quoted, columns)
     changes = ", ".join(f"{column} = fresh.{column}" for column in others)
     fresh = f"{_arrays(model, columns)} AS fresh ({_names(columns)})"
     return f"UPDATE {table} SET {changes} FROM {fresh} WHERE {table}.{key} = fresh.{key}"  # noqa: S608
