@@ -79,11 +79,12 @@ def main(attempt_id: int, tier: Tier) -> None:
 
 
 def _tree(tier: Tier) -> ProcessTree:
+    _, nicer = host.niceness()
     try:
-        return ProcessTree(tier)
+        return ProcessTree(tier, nicer=nicer)
     except CannotContain:
         logger.warning("No process tree of tier %s; the next best serves.", tier)
-        return ProcessTree(Tier.SUBREAPER)
+        return ProcessTree(Tier.SUBREAPER, nicer=nicer)
 
 
 def _adopt(attempt_id: int) -> Attempt | None:
