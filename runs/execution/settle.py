@@ -31,7 +31,8 @@ _run = Prepared(lambda run: Run.objects.select_for_update(of=("self",)).filter(p
 
 def load() -> None:
     """Compile what each end of an attempt asks for."""
-    _run(0)
+    with transaction.atomic():
+        _run(0)
 
 
 def settle(
