@@ -16,11 +16,11 @@ from runs.wording import say
 _PER_UPDATE = 1_000
 
 
-def cancel(*, runs: RunQuerySet, by: User, at: datetime, actor: str = "") -> int:
+def cancel(*, runs: RunQuerySet, by: User, at: datetime, reason: str = "", actor: str = "") -> int:
     """Ask the active ones of `runs` to stop; return how many were asked. Raises InvalidInput for too many."""
     active = _few(runs.filter(status__in=ACTIVE), limits.BULK_SLOW_RUNS)
     found = Run.objects.filter(pk__in=active).select_related("experiment").order_by("-pk")
-    return len(cancellation.request_cancel_many(runs=found, by=by, at=at, actor=actor))
+    return len(cancellation.request_cancel_many(runs=found, by=by, at=at, reason=reason, actor=actor))
 
 
 def archive(*, runs: RunQuerySet, at: datetime) -> int:

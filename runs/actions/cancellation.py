@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from runs import lifecycle
+from runs import lifecycle, limits
+from runs.actions import checks
 from runs.errors import Conflict, InvalidInput
 from runs.models import Run, RunType
 from runs.pipelines import schedule
@@ -44,7 +45,7 @@ def request_cancel(
     A run that no worker has claimed, or that its own client drives, is Canceled at once
     (that client must stop by itself); a claimed one is CancelRequested until its
     supervisor has stopped every process of it. Asked again, nothing changes but the grace
-    time, if one is given. Raises AlreadyEnded for a run that is terminal.
+    time, if one is given. Raises InvalidInput, and AlreadyEnded for a run that is terminal.
     """
     if grace_seconds is not None and not 0 <= grace_seconds <= _LONGEST_GRACE_SECONDS:
         raise InvalidInput(
@@ -55,7 +56,9 @@ def request_cancel(
             ),
             field="grace_seconds",
         )
-    reason = reason or (f"Canceled by {by.get_username()}." if by else "Canceled.")
+    reason = checks.text(reason, field="reason", limit=limits.REASON_LENGTH) or (
+        f"Canceled by {by.get_username()}." if by else "Canceled."
+    )
     if run.run_type == RunType.INTERACTIVE and run.parent_id is None:
         reason += " No worker runs it: its own process is not stopped by this."
     with transaction.atomic():

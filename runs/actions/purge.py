@@ -7,10 +7,12 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from runs import storage
-from runs.actions import trash
+from runs.actions import snapshots, trash
 from runs.models import Artifact, Experiment, Metric, MetricBucket, MetricPoint, Run
 
 _BATCH = 200
+# Code that is about to be named: of a form that is being filled, or a program's, which publishes it next.
+_SNAPSHOT_REST = timedelta(days=1)
 
 
 def due(*, at: datetime, days: float) -> int:
@@ -32,6 +34,11 @@ def purge(*, at: datetime, days: float) -> int:
     removed = sum(_remove(keys) for keys in _marked())
     Experiment.with_trash.filter(purged_at__isnull=False).exclude(pk__in=Run.with_trash.values("experiment")).delete()
     return removed
+
+
+def purge_snapshots(*, at: datetime) -> int:
+    """Remove the stored code that nothing names and nobody stored for a day; return how many snapshots that were."""
+    return sum(snapshots.remove(found, unwanted_since=at - _SNAPSHOT_REST) for found in snapshots.unnamed())
 
 
 def measure(*, limit: int = 5_000) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from runs import storage
 from runs.actions import git, ignores, sources
 from runs.actions.sources import BadSnapshot, Source
 from runs.errors import Conflict, NotFound
-from runs.models import Snapshot, Workspace
+from runs.models import PipelineDraft, PipelineRun, PublishedPipeline, Run, Snapshot, Workspace
+from runs.pipelines import drawing
 from runs.wording import say
 
 __all__ = [
@@ -29,8 +32,10 @@ __all__ = [
     "list_members",
     "paths",
     "read_member",
+    "remove",
     "store_files",
     "store_zip",
+    "unnamed",
 ]
 
 _CHUNK_BYTES = 1 << 20
@@ -123,6 +128,50 @@ def extract(snapshot: Snapshot, folder: Path) -> None:
                     left -= out.write(chunk)
 
 
+def unnamed() -> list[Snapshot]:
+    """Return the snapshots that nothing names: no run, in the trash or not, and no pipeline: run, published or a draft.
+
+    Schedules name published pipelines, and the palette offers steps of all these; nothing else names a snapshot.
+    """
+    spare = Snapshot.objects.exclude(Exists(Run.with_trash.filter(snapshot=OuterRef("pk"))))
+    found = list(spare.order_by("pk"))
+    named = set(_named_in_documents()) if found else set()
+    return [snapshot for snapshot in found if snapshot.digest not in named]
+
+
+def remove(snapshot: Snapshot, *, unwanted_since: datetime) -> bool:
+    """Remove an unnamed snapshot, and the bytes with the last row of their content; return whether it was done.
+
+    Not done, if it was stored after `unwanted_since`, or a run names it by now. Whoever
+    stores the same content at this moment waits, and then stores it anew.
+    """
+    with transaction.atomic():
+        _hold(snapshot.digest)
+        wanted_at = storage.snapshot_wanted_at(snapshot.digest)
+        if wanted_at is not None and wanted_at > unwanted_since:
+            return False
+        # Locked: a run that comes now is seen here, or its reference is refused when it is written.
+        locked = Snapshot.objects.select_for_update().filter(pk=snapshot.pk).first()
+        if locked is None or Run.with_trash.filter(snapshot=locked).exists():
+            return False
+        locked.delete()
+        if not Snapshot.objects.filter(workspace__in=Workspace.objects.all(), digest=snapshot.digest).exists():
+            # Before the commit, while everybody else waits. If that fails, the row is removed another time.
+            storage.delete_snapshot(snapshot.digest)
+    return True
+
+
+def _named_in_documents() -> Iterator[str]:
+    for documents in (
+        PipelineDraft.objects.values_list("document", flat=True),
+        PublishedPipeline.objects.values_list("definition", flat=True),
+        PipelineRun.objects.values_list("definition", flat=True),
+    ):
+        for document in documents.iterator():
+            for step in drawing.steps_of(document).values():
+                yield str(step.get("snapshot"))
+
+
 def _store(workspace: Workspace, found: list[Source], *, at: datetime, packed_bytes: int | None = None) -> Snapshot:
     """Pack what is kept of `found` in a fixed order, and store it unless it is there."""
     kept = _kept(found)
@@ -131,14 +180,30 @@ def _store(workspace: Workspace, found: list[Source], *, at: datetime, packed_by
         digest = _pack(kept, draft)
         size = draft.seek(0, os.SEEK_END)
         if not storage.has_snapshot(digest):
-            draft.seek(0)
-            storage.save_snapshot(digest, iter(lambda: draft.read(_CHUNK_BYTES), b""))
-    snapshot, _ = Snapshot.objects.get_or_create(
-        workspace=workspace,
-        digest=digest,
-        defaults={"size_bytes": size, "file_count": len(kept), "created_at": at},
-    )
+            _save(digest, draft)
+        with transaction.atomic():
+            _hold(digest)
+            # A purge may have removed it since. Touched, it is none that a purge removes for a day.
+            if not storage.touch_snapshot(digest):
+                _save(digest, draft)
+            snapshot, _ = Snapshot.objects.get_or_create(
+                workspace=workspace,
+                digest=digest,
+                defaults={"size_bytes": size, "file_count": len(kept), "created_at": at},
+            )
     return snapshot
+
+
+def _save(digest: str, draft: IO[bytes]) -> None:
+    draft.seek(0)
+    storage.save_snapshot(digest, iter(lambda: draft.read(_CHUNK_BYTES), b""))
+
+
+def _hold(digest: str) -> None:
+    """Let nobody else store or remove this content until the transaction ends. SQLite has one writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(digest[:15], 16)])
 
 
 def _kept(found: list[Source]) -> list[Source]:

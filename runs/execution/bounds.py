@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runs.errors import RunsError
+from runs.execution import usage
 from runs.execution.process import Exit, User
 from runs.models import ComputeTarget, Run
 
@@ -26,6 +27,12 @@ _SENTENCES = {
 }
 
 
+_TOGETHER = {
+    "memory_bytes": "Its processes together held {:,} bytes of memory, more than its limit of {:,}.",
+    "cpu_seconds": "Its processes together used {:,} s of processor time, more than its limit of {:,} s.",
+}
+
+
 class NoSuchUser(RunsError):
     """The script cannot run as the user that its compute target names."""
 
@@ -33,9 +40,27 @@ class NoSuchUser(RunsError):
 
 
 def limits_of(run: Run, target: ComputeTarget) -> dict[str, int | None]:
-    """Return the limits of each process of a run: of its own and those of its compute target the lower ones."""
+    """Return the limits of a run: of its own and those of its compute target the lower ones."""
     pairs = {name: (getattr(run, name), getattr(target, name)) for name in _NAMES}
     return {name: min((limit for limit in pair if limit is not None), default=None) for name, pair in pairs.items()}
+
+
+class Together:
+    """The limits of all processes of a run together, from now on: the kernel holds only each of them to its own."""
+
+    def __init__(self, limits: Mapping[str, int | None]) -> None:
+        self._memory_bytes, self._cpu_seconds = limits.get("memory_bytes"), limits.get("cpu_seconds")
+        # What prepared the run is not the script's.
+        self._before = usage.cpu_seconds(os.getpid()) if self._cpu_seconds else 0.0
+
+    def exceeded(self) -> str:
+        """Return which limit they are over, as a sentence, or nothing."""
+        found = []
+        if limit := self._cpu_seconds:
+            found.append(("cpu_seconds", int(usage.cpu_seconds(os.getpid()) - self._before), limit))
+        if limit := self._memory_bytes:
+            found.append(("memory_bytes", usage.memory_bytes(os.getpid(), enough=limit), limit))
+        return next((_TOGETHER[name].format(used, limit) for name, used, limit in found if used > limit), "")
 
 
 def explain(ended: Exit, words: str, limits: Mapping[str, int | None]) -> str:

@@ -17,9 +17,10 @@ import psutil
 from django.conf import settings
 from django.db import Error, connections
 
-from runs.execution import captured, environment, gpus, kernel
+from runs.execution import captured, environment, gpus
 from runs.execution.columns import Columns
 from runs.execution.gpus import Gpus
+from runs.execution.usage import tree_totals
 from runs.models import Attempt, SystemMetrics
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ logger = logging.getLogger(__name__)
 # However long the slots have become, a peak between two samples should be seen.
 _LONGEST_PAUSE_SECONDS = 10.0
 _WRITE_SECONDS = 5.0
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def load() -> None:
@@ -129,49 +128,3 @@ class Monitor(threading.Thread):
             logger.warning("Attempt %s: its system metrics cannot be written now: %s", self.attempt, error)
         finally:
             connections.close_all()
-
-
-def tree_totals(root: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Return what the processes below `root` have used since they began, and what they hold now.
-
-    The time and the bytes of processes that ended are in those of their parents. Of the
-    network the system tells only the machine's.
-    """
-    totals = dict.fromkeys(("cpu_seconds", "disk_read", "disk_written"), 0.0)
-    now = dict.fromkeys(("memory", "processes", "threads"), 0.0)
-    for pid in _below(root):
-        fields = kernel.stat(pid)
-        if not fields:
-            continue
-        totals["cpu_seconds"] += sum(int(field) for field in fields[11:15]) / _TICKS
-        now["memory"] += int(fields[21]) * _PAGE
-        now["processes"] += 1
-        now["threads"] += int(fields[17])
-        with suppress(OSError, ValueError):  # of another user's process only root may know
-            for line in Path(f"/proc/{pid}/io").read_text().splitlines():
-                name, _, value = line.partition(": ")
-                if name in ("read_bytes", "write_bytes"):
-                    totals["disk_read" if name == "read_bytes" else "disk_written"] += int(value)
-    network = psutil.net_io_counters(pernic=True)
-    cards = [counters for name, counters in network.items() if name != "lo"]
-    totals["received"] = float(sum(card.bytes_recv for card in cards))
-    totals["sent"] = float(sum(card.bytes_sent for card in cards))
-    return totals, now
-
-
-def _below(root: int) -> list[int]:
-    """Return the pids below `root`. Reads only the tree where the kernel lists children, else all of /proc."""
-    found: list[int] = []
-    waiting = [root]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            tasks = list(Path(f"/proc/{pid}/task").iterdir())
-            children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-        except OSError:
-            if pid == root:
-                return [process.pid for process in kernel.descendants(root)]
-            continue  # it has ended meanwhile
-        found += children
-        waiting += children
-    return found

@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 
 def watch(custody: Custody, pump: Pump) -> Outcome:
-    """Wait for the script's end, a wish to stop, or the longest duration; return how it ended."""
+    """Wait for the script's end, a wish to stop, the longest duration or a limit; return how it ended."""
+    together = bounds.Together(custody.limits)
     longest = _longest_seconds(custody)
     began, is_first = time.monotonic(), True
     deadline = began + longest if longest is not None else None
@@ -47,6 +48,10 @@ def watch(custody: Custody, pump: Pump) -> Outcome:
             return _stop_because(custody, f"It ran longer than its maximum duration of {longest:g} s.")
         if custody.was_told_to_leave:
             return _stop_because(custody, f"Its supervisor on {host.name()} was asked to end.")
+        if reason := together.exceeded():
+            custody.tree.kill()
+            custody.end_tree(pump)
+            return _failed(custody, reason, pump.last_words(), custody.tree.wait(1))
     return _by_exit(custody, custody.tree.exit, pump)
 
 
@@ -65,10 +70,9 @@ def _longest_seconds(custody: Custody) -> float | None:
 
 
 def _by_exit(custody: Custody, ended: Exit, pump: Pump) -> Outcome:
-    started_at = custody.started_at
     if ended == Exit(0, None):
         custody.system_log.say("Ended: exit code 0.")
-        return Outcome(RunStatus.COMPLETED, exit_code=0, started_at=started_at)
+        return Outcome(RunStatus.COMPLETED, exit_code=0, started_at=custody.started_at)
     # The last words count, so the output must be in first.
     custody.end_tree(pump)
     if ended.signal is None:
@@ -80,15 +84,19 @@ def _by_exit(custody: Custody, ended: Exit, pump: Pump) -> Outcome:
     words = pump.last_words()
     if limit := bounds.explain(ended, words, custody.limits):
         reason = f"{reason.removesuffix('.')}: {limit}."
+    return _failed(custody, reason, words, ended)
+
+
+def _failed(custody: Custody, reason: str, words: str, ended: Exit | None) -> Outcome:
     custody.system_log.say(f"Ended: {reason}")
     return Outcome(
         RunStatus.FAILED,
         reason=reason,
         error=words,
-        exit_code=ended.code,
-        exit_signal=ended.signal,
+        exit_code=ended.code if ended else None,
+        exit_signal=ended.signal if ended else None,
         retry=Retry.FAILURE,
-        started_at=started_at,
+        started_at=custody.started_at,
     )
 
 

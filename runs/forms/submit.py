@@ -173,10 +173,10 @@ class SubmitForm(forms.Form):
         label=gettext_lazy("Memory"),
         required=False,
         max_length=40,
-        help_text=gettext_lazy("Of each of its processes, such as 8 GB. Empty: the limit of the compute target."),
+        help_text=gettext_lazy("Of all its processes together, such as 8 GB. Empty: the limit of the compute target."),
     )
     process_count = forms.IntegerField(label=gettext_lazy("Processes"), required=False, min_value=1)
-    cpu_seconds = DurationField(label=gettext_lazy("Processor time of a process"), required=False, max_length=40)
+    cpu_seconds = DurationField(label=gettext_lazy("Processor time"), required=False, max_length=40)
     file_bytes = SizeField(label=gettext_lazy("Size of a file it writes"), required=False, max_length=40)
     idempotency_key = forms.CharField(required=False, max_length=128, widget=forms.HiddenInput)
     kept_upload = forms.CharField(required=False, max_length=500, widget=forms.HiddenInput)

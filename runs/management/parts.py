@@ -6,10 +6,13 @@ import os
 import socket
 import warnings
 from importlib import import_module
+from pathlib import Path
+from typing import cast
 
 from celery import current_app
 from celery.platforms import SecurityWarning
 from django.conf import settings
+from django.template.loader import get_template
 from django.urls import get_resolver
 
 from runs.execution import kernel, launcher, supervisor
@@ -40,12 +43,24 @@ def load() -> None:
     supervisor.load()
 
 
+def load_pages() -> None:
+    """Load all that pages are made of, and let the garbage collector leave it alone.
+
+    A full collection looks at every object that is not frozen: with the pages among them, one request
+    in sixty took 0.1 s of processor time longer.
+    """
+    import_module("studio.wsgi")
+    _ = get_resolver().url_patterns
+    for folder in cast("list[Path]", settings.TEMPLATES[0]["DIRS"]):
+        for path in folder.rglob("*.html"):
+            get_template(str(path.relative_to(folder)))
+    kernel.tidy_memory()
+
+
 def run_web(host: str, port: int) -> None:
     """Serve the pages and the API until told to stop."""
     # Here, as what is forked for each run would carry them along; and before the server forks the process that answers.
-    import_module("studio.wsgi")
-    _ = get_resolver().url_patterns
-    kernel.tidy_memory()
+    load_pages()
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.log import LogLevels

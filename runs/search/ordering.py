@@ -34,7 +34,7 @@ def order_of(tree: Node) -> str:
             say("unknown order '{value}'", value=values[0].text),
             span=values[0].span,
             suggestion=orders.nearest(values[0].text),
-            expected=[*orders.COLUMNS, *(f"{kind}.NAME" for kind in orders.KINDS), "or -NAME"],
+            expected=[*orders.COLUMNS, *(f"{kind}.NAME" for kind in orders.KINDS), say("or -NAME")],
         ) from None
 
 

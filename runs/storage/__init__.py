@@ -19,7 +19,7 @@ from runs.storage.files import Stored, delete_run
 from runs.storage.link import AttemptOver, Unreachable
 from runs.storage.logs import OffsetGap, attempt_path, list_logs, read_log
 from runs.storage.paths import BadPath, check_path
-from runs.storage.snapshots import has_snapshot, save_snapshot
+from runs.storage.snapshots import delete_snapshot, has_snapshot, save_snapshot, snapshot_wanted_at, touch_snapshot
 
 __all__ = [
     "AttemptOver",
@@ -33,6 +33,7 @@ __all__ = [
     "check_path",
     "delete_artifact",
     "delete_run",
+    "delete_snapshot",
     "flush",
     "has_snapshot",
     "is_remote",
@@ -46,6 +47,8 @@ __all__ = [
     "save_snapshot",
     "sign_in",
     "sign_out",
+    "snapshot_wanted_at",
+    "touch_snapshot",
 ]
 
 

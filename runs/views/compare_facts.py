@@ -88,7 +88,7 @@ def _attributes(runs: Sequence[Run]) -> list[Row]:
         _("Exit code"): [run.exit_code for run in runs],
         _("Requirements"): [_listed(run.requirements) for run in runs],
         _("Snapshot"): [run.snapshot.digest[:12] if run.snapshot else None for run in runs],
-        _("Memory of a process"): [run.memory_bytes and filesizeformat(run.memory_bytes) for run in runs],
+        _("Memory limit"): [run.memory_bytes and filesizeformat(run.memory_bytes) for run in runs],
         _("Priority"): [run.priority for run in runs],
     }
     return [Row(name, cells) for name, cells in facts.items() if any(cell is not None for cell in cells)]

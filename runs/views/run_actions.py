@@ -18,16 +18,17 @@ from runs.views.request import SignedInRequest
 
 @require_POST
 def run_cancel(request: SignedInRequest, run_id: str) -> HttpResponse:
-    """Ask the run to stop; `now` leaves it no time to clean up."""
+    """Ask the run to stop, for a `reason` if one is given; `now` leaves it no time to clean up."""
     run = _get_changeable_run(request, run_id)
 
+    reason = request.POST.get("reason", "").strip()
     grace_seconds = 0 if request.POST.get("now") else None
 
     try:
         cancellation.request_cancel(
-            run=run, by=request.user, at=timezone.now(), grace_seconds=grace_seconds, actor="web"
+            run=run, by=request.user, at=timezone.now(), reason=reason, grace_seconds=grace_seconds, actor="web"
         )
-    except cancellation.AlreadyEnded as error:
+    except RunsError as error:
         messages.warning(request, translated(error.message))
     else:
         messages.success(request, _("Canceled.") if run.is_terminal else _("Asked the run to stop."))

@@ -81,9 +81,9 @@ def _reported_error(run: Run) -> str:
 def _limits(run: Run) -> list[tuple[str, str]]:
     """Return the limits of the run's own, with what they limit, in words."""
     limits = [
-        (_("Memory of a process"), run.memory_bytes and filesizeformat(run.memory_bytes)),
+        (_("Memory"), run.memory_bytes and filesizeformat(run.memory_bytes)),
         (_("Processes"), run.process_count and str(run.process_count)),
-        (_("Processor time of a process"), run.cpu_seconds and f"{run.cpu_seconds} s"),
+        (_("Processor time"), run.cpu_seconds and f"{run.cpu_seconds} s"),
         (_("Size of a file"), run.file_bytes and filesizeformat(run.file_bytes)),
     ]
     return [(name, limit) for name, limit in limits if limit]

@@ -2,7 +2,6 @@
 
 import shlex
 import uuid
-from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -14,16 +13,11 @@ from runs.actions import experiments, git_patches, resubmission, snapshots, subm
 from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import NotFound, RunsError
 from runs.forms.resubmit import SAME, ResubmitForm, initial_of
-from runs.models import Experiment, Run, RunType, Snapshot, Workspace
-from runs.translation import translated
-from runs.views import live, submit_files
+from runs.models import Run, RunType, Snapshot, Workspace
+from runs.views import live, submit_files, submit_page
 from runs.views.request import SignedInRequest
+from runs.views.submit_page import REQUIREMENTS
 from runs.wording import say
-
-_REQUIREMENTS = "requirements.txt"
-_LISTED_EXPERIMENTS = 200
-_LINE_FIELDS = ("priority", "not_before", "max_retries", "retries_lost_workers")
-_LIMIT_FIELDS = ("memory_bytes", "process_count", "cpu_seconds", "file_bytes")
 
 Difference = tuple[str, str, str]
 
@@ -56,9 +50,7 @@ def respond(request: SignedInRequest, workspace: Workspace, run_id: str) -> Http
             return _page(request, source, form, snapshot, differences, is_reviewed=True)
         run = _submit(request, source, form, changed, snapshot)
     except RunsError as error:
-        name = {"snapshot": "upload", "path": "upload"}.get(error.field, error.field.partition(".")[0])
-        form.full_clean()
-        form.add_error(name if name in form.fields else None, translated(error.message))
+        submit_page.blame(form, error)
         return _page(request, source, form, snapshot, differences, status=422)
     return redirect(run)
 
@@ -106,7 +98,7 @@ def _shown(config: ScriptRunConfig) -> dict[str, str]:
         _("Maximum duration"): str(config.max_run_duration_seconds or "--"),
         _("Memory"): str(config.memory_bytes or "--"),
         _("Processes"): str(config.process_count or "--"),
-        _("Processor time of a process"): str(config.cpu_seconds or "--"),
+        _("Processor time"): str(config.cpu_seconds or "--"),
         _("Size of a file it writes"): str(config.file_bytes or "--"),
         _("Priority"): str(config.priority),
         _("Not before"): str(config.not_before or "--"),
@@ -127,31 +119,17 @@ def _config(
     paths = snapshots.paths(snapshot) if snapshot else set()
     command = tuple(fields.get("command") or ())
     requirements = before.requirements if fields["requirements"] == SAME else None
-    if fields["requirements"] == "auto" and _REQUIREMENTS in paths:
-        requirements = _REQUIREMENTS
+    if fields["requirements"] == "auto" and REQUIREMENTS in paths:
+        requirements = REQUIREMENTS
     return ScriptRunConfig(
         script="" if command else fields["script"].strip() or submit_files.guessed_script(paths),
         command=command,
-        arguments=tuple(fields["arguments"]),
-        environment_variables=fields["environment_variables"],
         requirements=requirements,
         interpreter_path=before.interpreter_path,
-        compute_target=fields["compute_target"],
-        tags=fields["tags"],
         # They tell where the code came from.
         properties=before.properties if is_same_code else {},
         params=fields["params"],
-        display_name=fields["display_name"],
-        description=fields["description"],
-        max_run_duration_seconds=fields["max_run_duration_seconds"],
-        memory_bytes=fields["memory_bytes"],
-        process_count=fields["process_count"],
-        cpu_seconds=fields["cpu_seconds"],
-        file_bytes=fields["file_bytes"],
-        priority=fields["priority"] or 0,
-        not_before=fields["not_before"],
-        max_retries=fields["max_retries"] or 0,
-        retries_lost_workers=fields["retries_lost_workers"],
+        **submit_page.config_of(fields),
     )
 
 
@@ -185,20 +163,11 @@ def _page(
     is_reviewed: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    names = Experiment.objects.filter(workspace=source.workspace).active().order_by("-latest_submitted_at", "-id")
-    context: dict[str, Any] = {
-        "nav": "new",
-        "workspace": source.workspace,
+    context = submit_page.context(request, source.workspace, form) | {
         "source": source,
-        "form": form,
         "kept_upload": submit_files.token_of(snapshot) if snapshot and snapshot != source.snapshot else "",
         "has_new_files": snapshot is not None and snapshot != source.snapshot,
         "differences": differences,
         "is_reviewed": is_reviewed,
-        "experiments": names.values_list("name", flat=True)[:_LISTED_EXPERIMENTS],
-        "can_contribute": permissions.can_contribute(request.user, source.workspace),
-        "line_fields": [form[name] for name in _LINE_FIELDS],
-        "limit_fields": [form[name] for name in _LIMIT_FIELDS],
-        "is_line_open": any(form[name].value() or name in form.errors for name in (*_LINE_FIELDS, *_LIMIT_FIELDS)),
     }
     return live.respond(request, "run/run_resubmit.html", context, fragment="resubmit-differences", status=status)

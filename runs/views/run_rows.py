@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Max, Min, prefetch_related_objects
+from django.db.models import Count, Max, Min
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -122,11 +122,10 @@ def build(runs: list[Run], shown: list[Column], *, opened: str, user: User) -> t
     for run in runs:
         _add(rows, run, 0, asked, counts)
     everyone = [row.run for row in rows]
-    prefetch_related_objects(everyone, "tags")
     starred = set(
         Favorite.objects.filter(user=user, run__in=[run.pk for run in everyone]).values_list("run", flat=True)
     )
-    extras = columns.load(everyone, shown)
+    extras = columns.load([run.pk for run in everyone], shown)
     best = _best(rows, shown)
     for row in rows:
         row.is_favorite = row.run.pk in starred

@@ -13,16 +13,10 @@ from runs import permissions
 from runs.actions import examples, experiments, snapshots, submission
 from runs.errors import InvalidInput, RunsError
 from runs.forms.submit import SubmitForm
-from runs.models import Experiment, Run, Snapshot, Workspace
-from runs.translation import translated
-from runs.views import run_resubmit, submit_files
+from runs.models import Run, Snapshot, Workspace
+from runs.views import run_resubmit, submit_files, submit_page
 from runs.views.request import SignedInRequest
-
-_LISTED_EXPERIMENTS = 200
-_REQUIREMENTS = "requirements.txt"
-# What few need, folded away.
-_LINE_FIELDS = ("priority", "not_before", "max_retries", "retries_lost_workers")
-_LIMIT_FIELDS = ("memory_bytes", "process_count", "cpu_seconds", "file_bytes")
+from runs.views.submit_page import REQUIREMENTS
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,7 +40,7 @@ def run_submit(request: SignedInRequest, workspace_name: str) -> HttpResponse:
     try:
         run = _submit(request, workspace, form.cleaned_data, snapshot)
     except RunsError as error:
-        _blame(form, error)
+        submit_page.blame(form, error)
         return _page(request, workspace, form, snapshot=snapshot)
     return redirect(run)
 
@@ -56,22 +50,8 @@ def _submit(request: SignedInRequest, workspace: Workspace, fields: dict[str, An
     paths = snapshots.paths(snapshot)
     config = submission.ScriptRunConfig(
         script=fields["script"].strip() or submit_files.guessed_script(paths),
-        arguments=tuple(fields["arguments"]),
-        environment_variables=fields["environment_variables"],
-        requirements=_REQUIREMENTS if fields["requirements"] != "none" and _REQUIREMENTS in paths else None,
-        compute_target=fields["compute_target"],
-        tags=fields["tags"],
-        display_name=fields["display_name"],
-        description=fields["description"],
-        max_run_duration_seconds=fields["max_run_duration_seconds"],
-        memory_bytes=fields["memory_bytes"],
-        process_count=fields["process_count"],
-        cpu_seconds=fields["cpu_seconds"],
-        file_bytes=fields["file_bytes"],
-        priority=fields["priority"] or 0,
-        not_before=fields["not_before"],
-        max_retries=fields["max_retries"] or 0,
-        retries_lost_workers=fields["retries_lost_workers"],
+        requirements=REQUIREMENTS if fields["requirements"] != "none" and REQUIREMENTS in paths else None,
+        **submit_page.config_of(fields),
     )
     experiment = experiments.get_or_create(
         workspace=workspace, name=fields["experiment"].strip(), by=request.user, at=at
@@ -115,15 +95,8 @@ def _stored_upload(request: SignedInRequest, form: SubmitForm, workspace: Worksp
             return kept
         raise InvalidInput(_("Choose the files to run, or an example."), field="upload")
     except RunsError as error:
-        form.full_clean()
-        _blame(form, error)
+        submit_page.blame(form, error)
         return None
-
-
-def _blame(form: SubmitForm, error: RunsError) -> None:
-    """Put what the domain refused beside the field that it is about."""
-    name = {"snapshot": "upload", "path": "upload"}.get(error.field, error.field.partition(".")[0])
-    form.add_error(name if name in form.fields else None, translated(error.message))
 
 
 def _initial(request: SignedInRequest, workspace: Workspace, example: str) -> dict[str, Any]:
@@ -142,21 +115,10 @@ def _initial(request: SignedInRequest, workspace: Workspace, example: str) -> di
 def _page(
     request: SignedInRequest, workspace: Workspace, form: SubmitForm, *, snapshot: Snapshot | None = None
 ) -> HttpResponse:
-    can_contribute = permissions.can_contribute(request.user, workspace)
     if snapshot is not None and not form.data.get("example"):
         form.data = {**form.data, "kept_upload": submit_files.token_of(snapshot)}
-    names = Experiment.objects.filter(workspace=workspace).active().order_by("-latest_submitted_at", "-id")
-    context = {
-        "nav": "new",
-        "workspace": workspace,
-        "form": form,
-        "experiments": names.values_list("name", flat=True)[:_LISTED_EXPERIMENTS],
+    context = submit_page.context(request, workspace, form) | {
         "examples": examples.list_examples(),
         "kept_files": snapshots.list_members(snapshot) if snapshot else [],
-        "can_contribute": can_contribute,
-        "line_fields": [form[name] for name in _LINE_FIELDS],
-        "limit_fields": [form[name] for name in _LIMIT_FIELDS],
-        # What has an error must be seen.
-        "is_line_open": any(form[name].value() or name in form.errors for name in (*_LINE_FIELDS, *_LIMIT_FIELDS)),
     }
     return render(request, "run/run_submit.html", context, status=422 if form.is_bound else 200)

@@ -94,7 +94,8 @@ def _ticked(request: SignedInRequest) -> list[str]:
 def _change(request: SignedInRequest, verb: str, runs: RunQuerySet, *, at: datetime) -> str:
     """Do it, and return what was done in a sentence."""
     if verb == "cancel":
-        count = bulk.cancel(runs=runs, by=request.user, at=at, actor="web")
+        reason = request.POST.get("reason", "").strip()
+        count = bulk.cancel(runs=runs, by=request.user, at=at, reason=reason, actor="web")
         return ngettext("Asked %d run to stop.", "Asked %d runs to stop.", count) % count
     if verb == "archive":
         count = bulk.archive(runs=runs, at=at)

@@ -85,9 +85,15 @@ document.addEventListener("submit", (event) => {
   const dialog = document.getElementById("confirm");
   dialog.querySelector("h2").textContent = question;
   dialog.returnValue = "no";
+  // A reason, where one may be given: typed here, sent by the form's own field, which is there without scripts too.
+  const reason = dialog.querySelector("input");
+  const asksReason = Boolean(event.submitter?.closest("[data-asks-reason]"));
+  reason.value = "";
+  reason.parentElement.hidden = !asksReason;
   dialog.addEventListener("close", () => {
     event.submitter?.focus();
     if (dialog.returnValue !== "yes") return;
+    if (asksReason) event.target.elements.reason.value = reason.value;
     event.target.dataset.confirmed = "yes";
     event.target.requestSubmit(event.submitter);
     delete event.target.dataset.confirmed;

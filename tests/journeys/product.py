@@ -1,13 +1,16 @@
 """The whole product as an operator runs it: `manage.py up` in a folder of its own, watched from outside."""
 
 import atexit
+import functools
 import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -28,16 +31,20 @@ ROOT = Path(__file__).resolve().parents[2]
 class Product:
     """A running `manage.py up`. Every process of it, and of its runs, carries a word by which it is found."""
 
-    def __init__(self, home: Path, *options: str, prefix: Sequence[str] = (), **environment: str) -> None:
+    def __init__(
+        self, home: Path, *options: str, prefix: Sequence[str] = (), is_first: bool = False, **environment: str
+    ) -> None:
         self.word = uuid.uuid4().hex
         self.home = home
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("STUDIO_", "DJANGO_"))},
             "STUDIO_HOME": str(home),
             "STUDIO_TEST_WORD": self.word,
-            **_servers_of(home),
+            **_servers_of(home, is_first=is_first),
             **environment,
         }
+        if not is_first and not home.exists():
+            shutil.copytree(_prepared()[0], home)
         self.log = home.parent / f"{self.word}.log"
         command = [*prefix, sys.executable, "manage.py", "up", "--port", "0", *options]
         with self.log.open("wb") as output:
@@ -112,16 +119,14 @@ class Product:
             return False
 
 
-def _servers_of(home: Path) -> dict[str, str]:
+def _servers_of(home: Path, *, is_first: bool) -> dict[str, str]:
     """Where the tests are told of servers: a database for this folder alone, and a broker's for this test process."""
     servers = {}
     if "DATABASE_URL" in os.environ:
         server = urlsplit(os.environ["DATABASE_URL"])
         name = f"product_{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
         if name not in _databases:
-            with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}")
-            _databases.add(name)
+            _create_database(name, template="template1" if is_first else _prepared()[1])
         servers["DATABASE_URL"] = urlunsplit(server._replace(path=f"/{name}"))
     if "REDIS_URL" in os.environ:
         number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
@@ -132,6 +137,27 @@ def _servers_of(home: Path) -> dict[str, str]:
 _databases: set[str] = set()
 
 
+def _create_database(name: str, *, template: str) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    _databases.add(name)
+
+
+@functools.cache
+def _prepared() -> tuple[Path, str]:
+    """A folder with static files and a database with tables, on the server where there is one, made once for all."""
+    home, name = Path(tempfile.mkdtemp(prefix="studio-prepared-")), f"product_prepared_{uuid.uuid4().hex[:8]}"
+    atexit.register(shutil.rmtree, home)
+    environment = {**os.environ, "STUDIO_HOME": str(home), "DJANGO_SETTINGS_MODULE": "studio.settings"}
+    if "DATABASE_URL" in os.environ:
+        _create_database(name, template="template1")
+        environment["DATABASE_URL"] = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+    prepare = "firstrun.make_home(); firstrun.migrate(); firstrun.collect_static_files()"
+    program = f"import django; django.setup(); from runs.management import firstrun; {prepare}"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
+    return home, name
+
+
 @atexit.register
 def _drop_databases() -> None:
     for name in _databases:
@@ -140,9 +166,14 @@ def _drop_databases() -> None:
 
 
 @contextmanager
-def running(home: Path, *options: str, prefix: Sequence[str] = (), **environment: str) -> Iterator[Product]:
-    """A product that is killed with all that belongs to it when the test is over; `prefix` is what starts it."""
-    product = Product(home, *options, prefix=prefix, **environment)
+def running(
+    home: Path, *options: str, prefix: Sequence[str] = (), is_first: bool = False, **environment: str
+) -> Iterator[Product]:
+    """A product that is killed with all that belongs to it when the test is over; `prefix` is what starts it.
+
+    Database and static files are prepared, which saves seconds, but for somebody's first start (`is_first`).
+    """
+    product = Product(home, *options, prefix=prefix, is_first=is_first, **environment)
     try:
         yield product
     finally:

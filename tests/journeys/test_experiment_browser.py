@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
 from runs.actions import recording
-from runs.models import Param, SearchKey, Tag
+from runs.models import Param, Run, SearchKey, Tag
 from runs.search import index
 from runs.status import RunStatus
 from tests import factories
@@ -143,9 +143,11 @@ def test_all_that_match_are_canceled_after_a_question(page_for, team_mate, diabe
 
     page.get_by_label("All that match").check()
     page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Reason (optional)").fill("Wrong data.")
     page.get_by_role("dialog").get_by_role("button", name="Yes").click()
 
     page.get_by_text("Asked 1 run to stop.").wait_for()
+    assert Run.objects.filter(reason="Wrong data.").count() == 1
 
 
 def test_everything_works_without_scripts(page_for, team_mate, diabetes, shoot):

@@ -39,7 +39,7 @@ for step in range(600):
 @pytest.fixture
 def product(tmp_path: Path) -> Iterator[Product]:
     """A running product whose canceled scripts get two seconds of grace."""
-    with running(tmp_path / "home", STUDIO_GRACE_SECONDS=str(GRACE_SECONDS)) as product:
+    with running(tmp_path / "home", is_first=True, STUDIO_GRACE_SECONDS=str(GRACE_SECONDS)) as product:
         product.wait_until_ready()
         yield product
 

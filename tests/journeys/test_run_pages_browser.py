@@ -197,10 +197,12 @@ def test_cancel_asks_first_and_the_page_then_says_so(page_for, team_mate, run):
     assert Run.objects.get(pk=run.pk).status == "Running"
 
     page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Reason (optional)").fill("Wrong data.")
     page.get_by_role("button", name="Yes").click()
     page.get_by_role("button", name="Stop now").wait_for()
 
-    assert Run.objects.get(pk=run.pk).status == "CancelRequested"
+    canceled = Run.objects.get(pk=run.pk)
+    assert (canceled.status, canceled.reason) == ("CancelRequested", "Wrong data.")
 
 
 def test_the_heading_changes_by_itself_and_then_rests(page_for, team_mate, run, noon):
@@ -231,8 +233,10 @@ def test_without_scripts_everything_but_live_works(page_for, team_mate, workspac
     page.locator(".log-found a").first.click()
     assert page.locator("#L123.is-marked").count() == 1
 
+    page.get_by_role("textbox", name="Reason (optional)").fill("Wrong data.")
     page.get_by_role("button", name="Cancel", exact=True).click()
-    assert Run.objects.get(pk=run.pk).status == "CancelRequested"
+    canceled = Run.objects.get(pk=run.pk)
+    assert (canceled.status, canceled.reason) == ("CancelRequested", "Wrong data.")
 
 
 def test_nothing_that_a_run_holds_becomes_script(page_for, team_mate, workspace, local):

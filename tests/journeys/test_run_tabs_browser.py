@@ -150,6 +150,17 @@ def test_metrics_without_scripts_are_chosen_by_a_form(page_for, team_mate, run):
     assert page.locator("#metric-x").input_value() == "relative"
 
 
+def test_without_scripts_a_wide_chart_scrolls_on_a_phone_and_can_be_read(page_for, team_mate, run):
+    page = page_for(team_mate, viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    page.goto(address_of("run_metrics", run) + "?name=accuracy&name=loss&together=1")
+
+    label = page.locator(".plot-figure text").first.bounding_box()
+    figure = page.locator(".plot-figure").first.bounding_box()
+
+    assert label["height"] >= 10
+    assert figure["width"] <= 360
+
+
 def test_a_page_that_a_run_wrote_has_no_rights(page_for, team_mate, run):
     page = page_for(team_mate)
     page.goto(address_of("run_outputs", run) + "?path=outputs/plot.html")

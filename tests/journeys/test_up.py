@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_the_first_start_prints_a_link_that_signs_in_once(home: Path) -> None:
-    with running(home) as product:
+    with running(home, is_first=True) as product:
         product.wait_until_ready()
 
         first, second = _follow(product.link), _follow(product.link)
@@ -34,7 +34,7 @@ def test_the_first_start_prints_a_link_that_signs_in_once(home: Path) -> None:
 
 
 def test_the_data_is_for_its_owner_alone(home: Path) -> None:
-    with running(home) as product:
+    with running(home, is_first=True) as product:
         product.wait_until_ready()
 
         open_to_others = [path for path in [home, *home.rglob("*")] if path.lstat().st_mode & 0o077]
@@ -162,7 +162,7 @@ def test_only_worker_serves_the_targets_that_are_named(home: Path) -> None:
 
 
 def test_only_worker_wants_a_database_of_this_version(home: Path) -> None:
-    with running(home, "--only", "worker") as product:
+    with running(home, "--only", "worker", is_first=True) as product:
         product.process.wait(30)
 
         assert product.process.returncode == 1

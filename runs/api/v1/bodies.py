@@ -53,7 +53,7 @@ class Submission(Body):
     display_name: str = ""
     description: str = ""
     max_run_duration_seconds: Small | None = None
-    memory_bytes: Step | None = Field(default=None, description="Of each process, as the three that follow.")
+    memory_bytes: Step | None = Field(default=None, description="Of all processes together, as cpu_seconds.")
     process_count: Small | None = None
     cpu_seconds: Small | None = None
     file_bytes: Step | None = None

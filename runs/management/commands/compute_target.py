@@ -12,9 +12,9 @@ from runs.models import Attempt, ComputeTarget
 # Option of `create`, its field, and what it limits.
 _LIMITS = (
     ("--max-run-duration-seconds", "how long a run may take"),
-    ("--memory-bytes", "memory of a process"),
+    ("--memory-bytes", "memory of a run"),
     ("--process-count", "processes of a run"),
-    ("--cpu-seconds", "processor time of a process"),
+    ("--cpu-seconds", "processor time of a run"),
     ("--file-bytes", "size of a file that a run writes"),
 )
 

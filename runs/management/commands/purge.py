@@ -35,3 +35,4 @@ class Command(BaseCommand):
             pass
         self.stdout.write(f"Moved {retention.apply_rules(at=at)} runs to the trash.")
         self.stdout.write(f"Removed {purge.purge(at=at, days=days)} runs for good.")
+        self.stdout.write(f"Removed {purge.purge_snapshots(at=at)} snapshots that nothing names any more.")

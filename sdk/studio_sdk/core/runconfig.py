@@ -87,7 +87,7 @@ class RunConfiguration:
         self.max_retries: Optional[int] = None
         self.retries_lost_workers: Optional[bool] = None
         self.not_before: Union[str, datetime, None] = None
-        # Limits of each process.
+        # Limits of the run.
         self.memory_bytes: Optional[int] = None
         self.process_count: Optional[int] = None
         self.cpu_seconds: Optional[int] = None

@@ -78,6 +78,16 @@ def test_a_full_disk_starts_nothing_and_the_run_stays_queued(experiment, owner, 
         ({"memory_bytes": 2**28}, "x = bytearray(2**29)", "limit of 268,435,456 bytes of memory"),
         ({"cpu_seconds": 1}, "while True: pass", "it used its limit of 1 s of processor time"),
         (
+            {"memory_bytes": 2**27},
+            "import os, time\n[os.fork() for _ in range(3)]\nx = b'x' * 2**25\ntime.sleep(60)",
+            "more than its limit of 134,217,728.",
+        ),
+        (
+            {"cpu_seconds": 2},
+            "import os\n[os.fork() for _ in range(3)]\nwhile True: pass",
+            "s of processor time, more than its limit of 2 s.",
+        ),
+        (
             {"file_bytes": 1000},
             "with open('outputs/x', 'wb') as f: f.write(b'x' * 5000)",
             "limit of 1,000 bytes for a file",

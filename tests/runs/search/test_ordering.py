@@ -2,10 +2,13 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import translation as languages
 
 from runs import search
 from runs.models import Metric, Run
 from runs.search import completion, keys
+from runs.search.grammar import QuerySyntaxError
+from runs.translation import translated
 from tests import factories
 
 LOSSES = [0.5, 0.1, None, 0.3]
@@ -103,3 +106,11 @@ def test_a_list_of_experiments_has_no_order_of_runs(client_for, owner, workspace
 
     assert page.status_code == 422
     assert "&#x27;order&#x27; is for lists of runs at 1" in page.content.decode()
+
+
+def test_an_unknown_order_is_refused_in_the_readers_language(owner):
+    with pytest.raises(QuerySyntaxError) as refused:
+        found("order:x", owner)
+
+    with languages.override("it"):
+        assert translated(refused.value.message).endswith("properties.NAME, oppure -NAME")

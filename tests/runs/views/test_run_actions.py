@@ -30,6 +30,22 @@ def test_cancel_ends_a_queued_run_at_once(client, run, team_mate):
     assert "Asked for by tom" in page.content.decode()
 
 
+def test_a_reason_for_a_cancel_stands_in_the_details(client, run):
+    page = post(client, "run_cancel", run, reason=" Wrong data. ")
+
+    run.refresh_from_db()
+    assert run.reason == "Wrong data."
+    assert page.content.decode().count("Wrong data.") >= 2  # with the status, and among the events
+
+
+def test_a_reason_that_no_database_can_hold_is_refused(client, run):
+    page = post(client, "run_cancel", run, reason="a\0b")
+
+    run.refresh_from_db()
+    assert run.status == "Queued"
+    assert "reason" in str(next(iter(page.context["messages"])))
+
+
 def test_cancel_of_an_ended_run_says_so(client, run):
     post(client, "run_cancel", run)
 

@@ -27,9 +27,12 @@ def statuses():
 def test_ticked_runs_are_asked_to_stop_and_the_rest_is_left_alone(client_for, team_mate, runs, address):
     ids = [run.run_id for run in runs[:2]]
 
-    answer = client_for(team_mate).post(address, {"verb": "cancel", "run": ids, "next": "/w/default/pipelines/?q=x"})
+    answer = client_for(team_mate).post(
+        address, {"verb": "cancel", "run": ids, "reason": "Wrong data.", "next": "/w/default/pipelines/?q=x"}
+    )
 
     assert statuses() == ["Completed", "Canceled", "Queued"]
+    assert Run.objects.get(pk=runs[1].pk).reason == "Wrong data."
     assert answer["Location"] == "/w/default/pipelines/?q=x"
 
 

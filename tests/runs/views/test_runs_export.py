@@ -9,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from runs import limits
-from runs.models import Metric, Tag
+from runs.models import Metric, Param, Run, Tag
 from runs.search import plan
 from runs.status import RunStatus
+from runs.views import columns
 from tests import factories
 
 
@@ -50,6 +51,21 @@ def test_a_search_that_a_page_would_end_early_goes_on_in_the_file(client_for, te
     _answer, text = export(client_for(team_mate), experiment, "csv", columns="number", q="number:1,3")
 
     assert [row[0] for row in csv.reader(text.splitlines())] == ["number", "3", "1"]
+
+
+def test_a_file_has_of_each_run_what_the_table_has(runs, experiment, team_mate, local):
+    Param.objects.create(run=runs[1], name="lr", value="0.1", number=0.1)
+    factories.run(experiment, by=team_mate, parent=runs[0], compute_target=local)
+    names = [*columns.ATTRIBUTES, "metrics.loss.max", "metrics.loss", "params.lr", "tags.quality", "properties.author"]
+    shown = [columns.named(name) for name in names]
+    everyone = list(Run.objects.order_by("pk"))
+    extras = columns.load([run.pk for run in everyone], shown)
+
+    rows = Run.objects.order_by("pk").values_list(*columns.paths(shown))
+
+    by_column = columns.values(list(rows), shown, extras)
+    assert by_column == [[columns.value(run, column, extras) for run in everyone] for column in shown]
+    assert all(any(value is not None for value in values) for values in by_column[names.index("metrics.loss.max") : -1])
 
 
 def test_a_text_is_no_formula(client_for, team_mate, runs, experiment):
