@@ -52,8 +52,9 @@ def test_anything_but_exit_code_0_is_failed_with_its_last_words(site, worker, co
     assert str(exit_code if exit_signal is None else exit_signal) in ended.reason
 
 
-def test_scripts_stand_behind_the_servers_at_the_processor_and_supervisors_between(site, worker):
-    run = site.submit(f"import os; print('nice', os.nice(0), flush=True)\n{WAITER}")
+def test_scripts_stand_behind_the_servers_at_the_processor_and_supervisors_between(site):
+    worker = site.start_worker(STUDIO_NICE="10")
+    run = site.submit(f"import os; print('nice', os.nice(0), flush=True)\n{WAITER}", compute_target="spare")
     site.wait_for_log(run, b"ready")
 
     own = os.getpriority(os.PRIO_PROCESS, worker.pid)
