@@ -21,7 +21,7 @@ from runs.outage import NO_DATABASE
 from runs.status import RunStatus
 
 # A script that has ended by then passes Running in the rows together with its end.
-_MOMENT_SECONDS = 0.1
+_MOMENT_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
 

@@ -47,6 +47,7 @@ def forking(mark):
 def test_a_supervisor_that_is_killed_is_noticed_and_nothing_of_its_run_is_left(site, worker, mark):
     run = site.submit(forking(mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
+    site.wait_until(run, "Running")
 
     site.supervisor(run).send(signal.SIGKILL)
     ended = site.wait_until_ended(run)
