@@ -12,7 +12,6 @@ from runs.execution.outcome import Outcome, Retry
 from runs.models import Attempt, Run, RunType
 from runs.outage import NO_DATABASE
 from runs.pipelines import schedule
-from runs.prepared import Prepared
 from runs.status import CLAIMED, TERMINAL, RunStatus
 
 logger = logging.getLogger(__name__)
@@ -25,14 +24,6 @@ _LONGEST_BACK_OFF_SECONDS = 3600.0
 _UP = (RunStatus.STARTING, RunStatus.RUNNING, RunStatus.FINALIZING)
 _WAY_UP = {RunStatus.PREPARING: _UP, **{status: _UP[place + 1 :] for place, status in enumerate(_UP)}}
 _WAY_UP[RunStatus.NOT_RESPONDING] = _WAY_UP[RunStatus.RUNNING]
-
-_run = Prepared(lambda run: Run.objects.select_for_update(of=("self",)).filter(pk=run))
-
-
-def load() -> None:
-    """Compile what each end of an attempt asks for."""
-    with transaction.atomic():
-        _run(0)
 
 
 def settle(
@@ -55,9 +46,7 @@ def settle(
     with transaction.atomic():
         if not _end(attempt, outcome, at, held, bytes_due_until):
             return False
-        run = _run.first(attempt.run_id)
-        if run is None:
-            raise Run.DoesNotExist
+        run = Run.objects.select_for_update(of=("self",)).get(pk=attempt.run_id)
         if run.attempt_number == attempt.number and run.status in CLAIMED:
             _move(run, attempt, outcome, at, actor)
     # Before the hint, so that one hint serves what comes after a step as well.

@@ -29,7 +29,6 @@ from runs.execution import (
     packages,
     patience,
     preparing,
-    settle,
     watching,
 )
 from runs.execution.custody import Custody
@@ -72,8 +71,6 @@ def load() -> None:
     environment.passed()
     monitor.load()
     snapshots.load()
-    settle.load()
-    _adopt(0)
     _attempt(0)
 
 
