@@ -3,8 +3,10 @@
 from collections.abc import Callable, Collection
 from functools import cache
 from posixpath import dirname
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 
 def kept(paths: Collection[str], read: Callable[[str], str]) -> list[str]:
@@ -15,13 +17,13 @@ def kept(paths: Collection[str], read: Callable[[str], str]) -> list[str]:
     folder go first, and nothing inside an excluded folder can be brought back.
     """
     name = ".amlignore" if ".amlignore" in paths else ".gitignore"
-    specs = {
-        dirname(path): GitIgnoreSpec.from_lines(read(path).splitlines())
-        for path in paths
-        if path == name or path.endswith(f"/{name}")
-    }
-    if not specs:
+    found = [path for path in paths if path == name or path.endswith(f"/{name}")]
+    if not found:
         return list(paths)
+    # 3 MiB that workers and supervisors, which only unpack, would carry along.
+    from pathspec import GitIgnoreSpec
+
+    specs = {dirname(path): GitIgnoreSpec.from_lines(read(path).splitlines()) for path in found}
 
     def is_excluded(path: str) -> bool:
         """Ask the folders from the path's own up to the top; the first that has an opinion decides."""
@@ -44,7 +46,7 @@ def kept(paths: Collection[str], read: Callable[[str], str]) -> list[str]:
     return [path for path in paths if not is_excluded_folder(dirname(path)) and not is_excluded(path)]
 
 
-def _verdict(spec: GitIgnoreSpec, path: str) -> bool | None:
+def _verdict(spec: "GitIgnoreSpec", path: str) -> bool | None:
     """Return what the last rule says that is about `path` itself, a folder's with its slash; None without one.
 
     Rules about a folder above are left out, for that folder was asked already.

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -103,6 +104,11 @@ def read_member(snapshot: Snapshot, path: str, *, limit_bytes: int) -> bytes:
             raise NotFound(say("There is no file {path!r} in the snapshot.", path=path), field="path") from None
         with member:
             return member.read(limit_bytes)
+
+
+def load() -> None:
+    """Load what the first zip would have to wait for: the names of its files may be in this encoding."""
+    import_module("encodings.cp437")
 
 
 def extract(snapshot: Snapshot, folder: Path) -> None:

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from runs import lifecycle
 from runs.execution import host, launcher
 from runs.models import Attempt, ComputeTarget, Run
+from runs.prepared import Prepared
 from runs.status import RunStatus
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,27 @@ _NEXT_IN_LINE = """
 """
 
 
+def waiting(compute_target_id: int, at: datetime) -> QuerySet[Run]:
+    """Return the runs that wait at a compute target and whose time has come, in no order."""
+    return Run.objects.filter(compute_target_id=compute_target_id, status=RunStatus.QUEUED).filter(
+        Q(not_before__isnull=True) | Q(not_before__lte=at)
+    )
+
+
+_first_waiting = Prepared(lambda target, at: waiting(target, at).values_list("pk", flat=True)[:1])
+_target = Prepared(lambda pk: ComputeTarget.objects.enabled().select_for_update(no_key=True).filter(pk=pk))
+_held = Prepared(
+    lambda target, at: (
+        Attempt.objects.holding(at=at)
+        .filter(compute_target=target)
+        .values("compute_target")
+        .annotate(slots=Count("pk"))
+        .values_list("slots", flat=True)
+    )
+)
+_run: Prepared[Run] = Prepared(lambda pk: Run.objects.filter(pk=pk))
+
+
 def start_next(*, compute_target_id: int) -> int:
     """Win and start the next runs of a compute target while slots are free; return how many.
 
@@ -98,28 +120,21 @@ def claim_next(*, compute_target_id: int, at: datetime) -> Attempt | None:
 def _claim_next(compute_target_id: int, at: datetime) -> tuple[Attempt | None, bool]:
     """Return what `claim_next` does, and whether a slot is left after it for the next."""
     # A look without the write lock: most calls find nothing to do.
-    if not waiting(compute_target_id, at).exists():
+    if not _first_waiting(compute_target_id, at):
         return None, False
     with transaction.atomic():
         # One claim at a time for each target, or two could take the last slot. No stronger lock:
         # rows that only refer to the target are inserted meanwhile.
-        target = ComputeTarget.objects.enabled().select_for_update(no_key=True).filter(pk=compute_target_id).first()
-        free = target.slots - Attempt.objects.holding(at=at).filter(compute_target=target).count() if target else 0
+        target = _target.first(compute_target_id)
+        free = target.slots - (_held.first(compute_target_id, at) or 0) if target else 0
         if target is None or free <= 0:
             return None, False
-        for pk in _next_in_line(compute_target_id, at):
+        for run in (run for pk in _next_in_line(compute_target_id, at) for run in _run(pk)):
             try:
-                return _claim(Run.objects.get(pk=pk), target, at), free > 1
+                return _claim(run, target, at), free > 1
             except (lifecycle.LostRace, lifecycle.IllegalTransition):
                 continue  # canceled this very moment
     return None, False
-
-
-def waiting(compute_target_id: int, at: datetime) -> QuerySet[Run]:
-    """Return the runs that wait at a compute target and whose time has come, in no order."""
-    return Run.objects.filter(compute_target_id=compute_target_id, status=RunStatus.QUEUED).filter(
-        Q(not_before__isnull=True) | Q(not_before__lte=at)
-    )
 
 
 def _next_in_line(compute_target_id: int, at: datetime) -> list[int]:

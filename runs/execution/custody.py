@@ -13,6 +13,7 @@ from django.conf import settings
 from runs import lifecycle, storage
 from runs.execution import bounds, host, patience
 from runs.execution.logs import Follower, LogWriter, Pump, SystemLog
+from runs.execution.monitor import Monitor
 from runs.execution.process import CannotStart, Command, ProcessTree, User
 from runs.execution.pulse import Fenced, Pulse, ToStop
 from runs.models import Attempt, Run
@@ -38,7 +39,7 @@ class Custody:
         self.system_log = SystemLog(self.run.pk, attempt.number)
         self.limits = bounds.limits_of(self.run, attempt.compute_target)
         self.user: User | None = None
-        self.interpreter: Path | None = None
+        self.monitor = Monitor(attempt)
         self.pulse = Pulse(attempt)
         self.was_told_to_leave = False
         self.script_started_at: datetime | None = None

@@ -1,5 +1,6 @@
 """The graphics cards of this machine by NVML, where there are any."""
 
+import ctypes
 from contextlib import suppress
 from typing import Any
 
@@ -7,7 +8,16 @@ from typing import Any
 def load() -> None:
     """Load the library, which takes longer than many a script. Opens no driver, so that one may fork afterwards."""
     with suppress(Exception):  # where there is none, there are no cards
-        import pynvml  # noqa: F401
+        _library()
+
+
+def _library() -> Any:
+    """Return NVML for Python. Raises OSError where the machine has no driver of that maker."""
+    # Looked for first: the module takes 12 MiB, and each supervisor would carry them along.
+    ctypes.CDLL("libnvidia-ml.so.1")
+    import pynvml
+
+    return pynvml
 
 
 class Gpus:
@@ -18,8 +28,7 @@ class Gpus:
         self._handles: list[object] = []
         self.names: list[str] = []
         with suppress(Exception):  # no library, no driver, no card, no right: each says so its own way
-            import pynvml
-
+            pynvml = _library()
             pynvml.nvmlInit()
             self._nvml = pynvml
             for place in range(pynvml.nvmlDeviceGetCount()):

@@ -89,6 +89,12 @@ def refusal() -> str:
     return ""
 
 
+def niceness() -> tuple[int, int]:
+    """Return by how many steps supervisors are nicer than their worker, and scripts than their supervisors."""
+    half = settings.STUDIO_NICE // 2
+    return half, settings.STUDIO_NICE - half
+
+
 def spool_folder() -> Path:
     """Return the folder of outcomes that could not be told to the database yet."""
     return Path(settings.STUDIO_HOME) / "spool"

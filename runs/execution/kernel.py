@@ -48,6 +48,30 @@ def die_with_parent() -> None:
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
+def be_nicer(by: int) -> None:
+    """Let others come first at the processor, by so many steps more than until now."""
+    os.nice(by)
+    be_nice_as_a_session(os.getpid())
+
+
+def be_nice_as_a_session(pid: int) -> bool:
+    """Have the session of a process count as nice as the process itself; return False if it is to be tried later.
+
+    Where the scheduler shares processor time between sessions first (autogroup), niceness
+    counts among the processes of one session only: each script would take as much as the
+    web server. Except from root, the kernel takes ten such wishes a second, of all users together.
+    """
+    try:
+        nice = os.getpriority(os.PRIO_PROCESS, pid)
+        if nice > 0:
+            Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+    except BlockingIOError:
+        return False
+    except OSError:  # a system without autogroups, or a process that has gone
+        pass
+    return True
+
+
 def gain_no_privileges() -> None:
     """Let no program that is started from here on be more than this process is, whatever its set-user bit says."""
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

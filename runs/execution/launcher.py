@@ -205,6 +205,7 @@ def serve(cord: int) -> None:
     """
     from runs.execution import process, supervisor  # the point of this process is to have them loaded
 
+    kernel.be_nicer(host.niceness()[0])
     channel = socket.socket(fileno=os.dup(0))
     # Made while kombu connects, it is not: for that time a default timeout holds in the whole worker.
     channel.setblocking(True)
@@ -233,6 +234,7 @@ def _fork(attempt_id: int, tier: str, channel: socket.socket) -> None:
     """Fork the supervisor, into a session of its own."""
     if os.fork() == 0:
         os.setsid()
+        kernel.be_nice_as_a_session(os.getpid())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         channel.close()
         run_supervisor(attempt_id, tier)

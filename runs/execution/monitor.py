@@ -39,10 +39,11 @@ def load() -> None:
 class Monitor(threading.Thread):
     """One attempt's watch, from its script's start to its end."""
 
-    def __init__(self, attempt: Attempt, interpreter: Path | None) -> None:
+    def __init__(self, attempt: Attempt, interpreter: Path | None = None) -> None:
         super().__init__(name="monitor", daemon=True)
         self.attempt = attempt
-        self._interpreter = interpreter
+        # What the script is started with, as soon as that is known and until it is recorded.
+        self.interpreter = interpreter
         self._is_over = threading.Event()
         self._columns: Columns | None = None
         self._totals: dict[str, float] = {}
@@ -51,15 +52,20 @@ class Monitor(threading.Thread):
     def run(self) -> None:
         """Sample until `stop`; then write the rest."""
         try:
-            if self._interpreter is not None:
-                with suppress(OSError, Error):
-                    captured.record(self.attempt, self._interpreter)
+            self.record()
             if settings.STUDIO_MONITOR_SECONDS > 0:
                 self._watch()
         except Exception:
             logger.exception("The monitor of attempt %s gave up.", self.attempt)
         finally:
             connections.close_all()
+
+    def record(self) -> None:
+        """Write down which packages the script finds, if that is not done yet. A database that is away costs them."""
+        interpreter, self.interpreter = self.interpreter, None
+        if interpreter is not None:
+            with suppress(OSError, ValueError, Error):
+                captured.record(self.attempt, interpreter)
 
     def stop(self, *, timeout_seconds: float) -> None:
         """End the watch; a database that does not answer may keep it, and is not waited for."""

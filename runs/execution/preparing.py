@@ -47,7 +47,7 @@ def prepare(custody: Custody, held: ExitStack) -> Command:
     )
     for warning in custody.tell(lambda: unmet.warnings(custody.run)):
         custody.system_log.say(f"Warning: {warning}")
-    custody.interpreter = interpreter
+    custody.monitor.interpreter = interpreter
     argv = _argv(custody, interpreter)
     _, token = custody.tell(
         lambda: tokens.create_run_token(run=custody.run, attempt_number=custody.attempt.number, at=host.now())

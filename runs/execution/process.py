@@ -98,9 +98,12 @@ def _works(tier: Tier) -> bool:
 
 
 class ProcessTree:
-    """One tree, in which one program after another may be started. Make it before any thread starts: it forks."""
+    """One tree, in which one program after another may be started. Make it before any thread starts: it forks.
 
-    def __init__(self, tier: Tier) -> None:
+    Its programs let others come first at the processor, by `nicer` steps more than this process does.
+    """
+
+    def __init__(self, tier: Tier, *, nicer: int = 0) -> None:
         kernel.become_subreaper()  # of the shim itself, and of its children should it be killed
         self.tier = tier
         self.exit: Exit | None = None
@@ -114,7 +117,7 @@ class ProcessTree:
         forked = os.fork()
         if forked == 0:
             self._channel.close()
-            shim.main(theirs, in_namespace=tier is Tier.NAMESPACE, group=self._group)
+            shim.main(theirs, in_namespace=tier is Tier.NAMESPACE, group=self._group, nicer=nicer)
         theirs.close()
         answer = self._await("ready")
         if answer is None:

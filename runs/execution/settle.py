@@ -126,7 +126,7 @@ def _retry_at(run: Run, attempt: Attempt, outcome: Outcome, at: datetime) -> dat
         Retry.LOST: max(run.max_retries, LOST_RETRIES) if run.retries_lost_workers else 0,
         Retry.NEVER_STARTED: _NEVER_STARTED_RETRIES,
     }[outcome.retry]
-    if run.status == RunStatus.CANCEL_REQUESTED or _tries(attempt, outcome) > allowed:
+    if not allowed or run.status == RunStatus.CANCEL_REQUESTED or _tries(attempt, outcome) > allowed:
         return None
     if outcome.retry is Retry.NEVER_STARTED:
         return at

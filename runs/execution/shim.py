@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from runs.execution import cgroup, kernel
 
 _KILL_SECONDS = 5.0
+_NICE_PAUSE_MILLISECONDS = 100
 _RLIMITS = {
     "memory_bytes": resource.RLIMIT_AS,
     "process_count": resource.RLIMIT_NPROC,
@@ -30,11 +31,12 @@ _RLIMITS = {
 }
 
 
-def main(channel: socket.socket, *, in_namespace: bool, group: cgroup.Group | None) -> NoReturn:
+def main(channel: socket.socket, *, in_namespace: bool, group: cgroup.Group | None, nicer: int) -> NoReturn:
     """Serve `channel` until it closes, in a child that was just forked. Never returns."""
     status = 0
     try:
-        os.setsid()
+        # In the session of the supervisor, which counts as nice already.
+        os.setpgid(0, 0)
         _close_all_but(channel.fileno())
         if in_namespace:
             kernel.enter_namespaces()
@@ -49,7 +51,7 @@ def main(channel: socket.socket, *, in_namespace: bool, group: cgroup.Group | No
             kernel.become_subreaper()
         kernel.hide_memory()
         channel.sendall(json.dumps({"event": "ready", "pid": pid}).encode() + b"\n")
-        _Shim(channel, in_namespace=in_namespace, group=group).serve()
+        _Shim(channel, in_namespace=in_namespace, group=group, nicer=nicer).serve()
     except BaseException as error:  # a forked child must never return into its parent's code
         status = 1
         with suppress(OSError):
@@ -80,11 +82,13 @@ def _number_processes_high() -> None:
 class _Shim:
     """One thread, one script at a time."""
 
-    def __init__(self, channel: socket.socket, *, in_namespace: bool, group: cgroup.Group | None) -> None:
+    def __init__(self, channel: socket.socket, *, in_namespace: bool, group: cgroup.Group | None, nicer: int) -> None:
         self._channel = channel
         self._in_namespace = in_namespace
         self._group = group
+        self._nicer = nicer
         self._leader: int | None = None
+        self._is_nice = True
         self._received = b""
         self._descriptors: list[int] = []
         self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -100,11 +104,13 @@ class _Shim:
         poll.register(self._channel, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            ready = {descriptor for descriptor, _ in poll.poll(None if self._is_nice else _NICE_PAUSE_MILLISECONDS)}
             if self._wake in ready:
                 with suppress(BlockingIOError):
                     os.read(self._wake, 4096)
             self._reap()
+            if not self._is_nice:
+                self._is_nice = self._leader is None or kernel.be_nice_as_a_session(self._leader)
             if self._channel.fileno() in ready:
                 try:
                     data, descriptors, _, _ = socket.recv_fds(self._channel, 65536, 1)
@@ -143,6 +149,7 @@ class _Shim:
             try:
                 if self._group:
                     self._group.enter()
+                os.nice(self._nicer)
                 _become(argv, environment, folder, limits, user, output, tell)
             except BaseException as error:
                 number = getattr(error, "errno", None) or 0
@@ -160,6 +167,8 @@ class _Shim:
         else:
             self._leader = pid
             self._tell(event="started", pid=pid)
+            # Not by the script's process itself before it is the script: it may not write its own files in /proc then.
+            self._is_nice = kernel.be_nice_as_a_session(pid)
 
     def _signal(self, *, number: int) -> None:
         """Send a signal to everybody, and wake those that are stopped, or they would not hear it."""

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connections
 from django.utils import timezone
 
 from runs import dispatch, log_context, storage
@@ -37,8 +36,9 @@ from runs.execution.logs import Pump
 from runs.execution.outcome import Outcome, Retry
 from runs.execution.process import CannotContain, CannotStart, Command, ProcessTree, Tier
 from runs.execution.pulse import Fenced, ToStop
-from runs.models import Attempt, Run
+from runs.models import Attempt
 from runs.outage import NO_DATABASE
+from runs.prepared import Prepared
 from runs.status import RunStatus
 
 logger = logging.getLogger(__name__)
@@ -58,13 +58,20 @@ _REFUSALS = (
 )
 
 
+_attempt = Prepared(
+    lambda attempt: Attempt.objects.select_related(
+        "run__experiment", "run__workspace", "run__snapshot", "run__submitted_by", "compute_target"
+    ).filter(pk=attempt)
+)
+
+
 def load() -> None:
     """Load what the first run would have to wait for: models, queries, the drivers of database and broker."""
     dispatch.load()
     environment.passed()
     monitor.load()
-    Attempt.objects.select_related("run__experiment", "run__workspace", "run__snapshot", "compute_target").first()
-    Run.objects.first()
+    snapshots.load()
+    _attempt(0)
 
 
 def main(attempt_id: int, tier: Tier) -> None:
@@ -79,11 +86,12 @@ def main(attempt_id: int, tier: Tier) -> None:
 
 
 def _tree(tier: Tier) -> ProcessTree:
+    _, nicer = host.niceness()
     try:
-        return ProcessTree(tier)
+        return ProcessTree(tier, nicer=nicer)
     except CannotContain:
         logger.warning("No process tree of tier %s; the next best serves.", tier)
-        return ProcessTree(Tier.SUBREAPER)
+        return ProcessTree(Tier.SUBREAPER, nicer=nicer)
 
 
 def _adopt(attempt_id: int) -> Attempt | None:
@@ -96,9 +104,7 @@ def _adopt(attempt_id: int) -> Attempt | None:
     # The second look is for an update that was made but whose answer was lost.
     if not adopted and not Attempt.objects.live().filter(pk=attempt_id, **mine).exists():
         return None
-    return Attempt.objects.select_related(
-        "run__experiment", "run__workspace", "run__snapshot", "run__submitted_by", "compute_target"
-    ).get(pk=attempt_id)
+    return _attempt.first(attempt_id)
 
 
 def live(custody: Custody) -> None:
@@ -120,13 +126,11 @@ def _prepare_start_watch(custody: Custody) -> Outcome:
         try:
             command = preparing.prepare(custody, held)
             pump = _start(custody, command)
-            watched = monitor.Monitor(custody.attempt, custody.interpreter)
-            watched.start()
             try:
                 ended = watching.watch(custody, pump)
             finally:
                 custody.end_tree(pump)
-                watched.stop(timeout_seconds=_MONITOR_SECONDS)
+                custody.monitor.stop(timeout_seconds=_MONITOR_SECONDS)
             return ended.with_loss(pump.lost_bytes)
         except ToStop:
             return Outcome(RunStatus.CANCELED)
@@ -157,11 +161,7 @@ def _start(custody: Custody, command: Command) -> Pump:
     pump = custody.pump("user_logs/std_log.txt", follow=True)
     custody.start_in_tree(command, pump)
     custody.script_started_at = timezone.now()
-    custody.pulse.script_runs = True
-    custody.pulse.look_now()
     custody.system_log.say(f"Started: {' '.join(command.argv)[:1000]}")
-    # What is needed from here on, the pulse asks for.
-    connections.close_all()
     return pump
 
 
@@ -174,6 +174,7 @@ def _finalize(custody: Custody, ended: Outcome) -> None:
     except OSError as error:  # a full disk: the rows may still take it
         logger.error("Attempt %s: the outcome cannot be spooled: %s", custody.attempt, error)
     custody.tree.close()
+    custody.monitor.record()
     try:
         finish.finish(custody.attempt, ended, persist=patience.persist)
     except (*NO_DATABASE, storage.Unreachable):

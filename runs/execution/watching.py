@@ -1,10 +1,13 @@
 """While the script runs: waiting for its end, a wish to stop it, its longest duration; and stopping it."""
 
 import logging
+import math
 import signal
 import time
 from contextlib import suppress
 from typing import Any
+
+from django.db import connections
 
 from runs import lifecycle
 from runs.execution import bounds, host
@@ -17,6 +20,9 @@ from runs.models import Run
 from runs.outage import NO_DATABASE
 from runs.status import RunStatus
 
+# A script that has ended by then passes Running in the rows together with its end.
+_MOMENT_SECONDS = 0.05
+
 logger = logging.getLogger(__name__)
 
 
@@ -24,12 +30,16 @@ def watch(custody: Custody, pump: Pump) -> Outcome:
     """Wait for the script's end, a wish to stop, the longest duration or a limit; return how it ended."""
     together = bounds.Together(custody.limits)
     longest = _longest_seconds(custody)
-    deadline = time.monotonic() + longest if longest is not None else None
+    began, is_first = time.monotonic(), True
+    deadline = began + longest if longest is not None else None
     while custody.tree.exit is None:
-        custody.wait(deadline)
+        custody.wait(began + min(longest or math.inf, _MOMENT_SECONDS) if is_first else deadline)
         # An end that was seen before the stop signal went out is the script's own.
         if custody.tree.exit is not None:
             break
+        if is_first:
+            _settle_down(custody)
+            is_first = False
         if custody.pulse.is_fenced:
             raise Fenced
         if custody.pulse.is_to_stop:
@@ -43,6 +53,15 @@ def watch(custody: Custody, pump: Pump) -> Outcome:
             custody.end_tree(pump)
             return _failed(custody, reason, pump.last_words(), custody.tree.wait(1))
     return _by_exit(custody, custody.tree.exit, pump)
+
+
+def _settle_down(custody: Custody) -> None:
+    """Do what is of no use to a script that is over in a moment: say that it is Running, look what it is busy with."""
+    custody.pulse.script_runs = True
+    custody.pulse.look_now()
+    custody.monitor.start()
+    # What is needed from here on, the pulse asks for.
+    connections.close_all()
 
 
 def _longest_seconds(custody: Custody) -> float | None:

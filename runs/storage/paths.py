@@ -11,6 +11,7 @@ from runs.wording import say
 # Escapes that are still escapes after the one decoding that HTTP does: somebody decodes twice (CVE-2024-1560).
 _ESCAPED = re.compile(r"%(2e|2f|5c|00|25)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
 _PART_BYTES = 255
 
 
@@ -41,7 +42,7 @@ def check_path(path: str, *, field: str = "path") -> str:
         raise refuse(say("it holds a backslash"))
     if _ESCAPED.search(path):
         raise refuse(say("it holds a percent escape"))
-    if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
+    if path.startswith(("/", "~")) or _DRIVE.match(path):
         raise refuse(say("it is not relative"))
     try:
         parts = [(part, part.encode()) for part in path.split("/")]
@@ -58,6 +59,16 @@ def check_path(path: str, *, field: str = "path") -> str:
 def join(root: Path, path: str) -> Path:
     """Return `path` below `root`, or raise BadPath; also where a link on the way leads out of `root`."""
     joined = root / check_path(path)
-    if not os.path.realpath(joined).startswith(os.path.realpath(root) + os.sep):
+    # Without a link on the way it leads nowhere else, and the way to `root` need not be looked at.
+    if _has_link(root, path) and not os.path.realpath(joined).startswith(os.path.realpath(root) + os.sep):
         raise BadPath(say("{path!r} leads out of its folder.", path=path[:100]), field="path")
     return joined
+
+
+def _has_link(root: Path, path: str) -> bool:
+    place = str(root)
+    for part in path.split("/"):
+        place = f"{place}{os.sep}{part}"
+        if os.path.islink(place):  # noqa: PTH114 - a tenth of the time, on the way of every byte
+            return True
+    return False

@@ -40,6 +40,7 @@ class Product:
             **{name: value for name, value in os.environ.items() if not name.startswith(("STUDIO_", "DJANGO_"))},
             "STUDIO_HOME": str(home),
             "STUDIO_TEST_WORD": self.word,
+            "STUDIO_NICE": "0",  # beside tests, which are not nice, a script would wait for its turn
             **_servers_of(home, is_first=is_first),
             **environment,
         }

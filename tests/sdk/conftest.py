@@ -87,6 +87,7 @@ def standing_worker(live_server, studio_home) -> Iterator[subprocess.Popen]:
         "STUDIO_GRACE_SECONDS": "0.5",
         "STUDIO_POLL_SECONDS": "0.1",
         "STUDIO_CANCEL_POLL_SECONDS": "0.1",
+        "STUDIO_NICE": "0",  # beside tests, which are not nice, a script would wait for its turn
     }
     command = [sys.executable, "-m", "celery", "-A", "studio", "worker", "--concurrency", "4"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]

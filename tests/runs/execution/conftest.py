@@ -37,6 +37,8 @@ QUICK = {
     "STUDIO_CANCEL_POLL_SECONDS": 0.1,
     "STUDIO_POLL_SECONDS": 0.1,
     "STUDIO_RETRY_SECONDS": 0.1,
+    # Beside tests, which are not nice, a script would wait for its turn.
+    "STUDIO_NICE": 0,
 }
 # Goes on when `site.let_go` says so.
 WAITER = """

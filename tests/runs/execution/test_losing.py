@@ -47,6 +47,7 @@ def forking(mark):
 def test_a_supervisor_that_is_killed_is_noticed_and_nothing_of_its_run_is_left(site, worker, mark):
     run = site.submit(forking(mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
+    site.wait_until(run, "Running")
 
     site.supervisor(run).send(signal.SIGKILL)
     ended = site.wait_until_ended(run)
@@ -341,6 +342,7 @@ def test_a_stopped_server_cancels_what_runs_here_and_leaves_what_is_queued(site)
 def test_what_a_database_restored_from_an_older_backup_does_not_know_is_stopped(site, worker, mark):
     run = site.submit(forking(mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
+    site.wait_until(run, "Running")
     supervisor = site.supervisor(run)
 
     with transaction.atomic():

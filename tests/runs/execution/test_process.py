@@ -32,6 +32,16 @@ time.sleep(60)
 """
 
 
+# Ends with how much nicer it is than it was told, once its session counts as nice as well, where sessions count at all.
+NICE = """
+import os, pathlib, sys, time
+own = pathlib.Path("/proc/self/autogroup")
+while own.exists() and not own.read_text().endswith(f" nice {os.nice(0)}\\n"):
+    time.sleep(0.02)
+sys.exit(os.nice(0) - int(sys.argv[1]))
+"""
+
+
 @pytest.fixture
 def mark():
     return f"mark-{uuid.uuid4().hex}"
@@ -69,6 +79,14 @@ class TestTree:
                 start(tree, "import os; os.kill(os.getpid(), 9)")
                 second = tree.wait(30)
                 return first != process.Exit(7, None) or second != process.Exit(None, 9)
+
+        assert in_a_child(play) == 0
+
+    def test_its_programs_let_others_come_first_at_the_processor(self, tier):
+        def play():
+            with process.ProcessTree(tier, nicer=3) as tree:
+                start(tree, NICE, str(os.nice(0)))
+                return tree.wait(30) != process.Exit(3, None)
 
         assert in_a_child(play) == 0
 
@@ -210,3 +228,15 @@ def test_a_zombie_is_not_alive():
     wait_for(lambda: not real.is_alive())
 
     child.wait()
+
+
+def test_a_session_that_cannot_be_nice_yet_is_tried_again(monkeypatch):
+    answers = iter([BlockingIOError(), PermissionError(), FileNotFoundError()])
+
+    def refuse(path, text):
+        raise next(answers)
+
+    monkeypatch.setattr(os, "getpriority", lambda which, pid: 10)
+    monkeypatch.setattr("pathlib.Path.write_text", refuse)
+
+    assert [kernel.be_nice_as_a_session(os.getpid()) for _ in range(3)] == [False, True, True]

@@ -1,6 +1,7 @@
 """From Queued to the end: a real worker, real supervisors, real scripts."""
 
 import json
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_anything_but_exit_code_0_is_failed_with_its_last_words(site, worker, co
     assert (ended.status, ended.exit_code, ended.exit_signal) == ("Failed", exit_code, exit_signal)
     assert error in ended.error
     assert str(exit_code if exit_signal is None else exit_signal) in ended.reason
+
+
+def test_scripts_stand_behind_the_servers_at_the_processor_and_supervisors_between(site):
+    worker = site.start_worker(STUDIO_NICE="10")
+    run = site.submit(f"import os; print('nice', os.nice(0), flush=True)\n{WAITER}", compute_target="spare")
+    site.wait_for_log(run, b"ready")
+
+    own = os.getpriority(os.PRIO_PROCESS, worker.pid)
+    assert site.log(run).startswith(b"nice %d\n" % min(19, own + 10))
+    assert os.getpriority(os.PRIO_PROCESS, site.supervisor(run).pid) == min(19, own + 5)
+    site.let_go(run)
+    site.wait_until_ended(run)
 
 
 def test_a_missing_interpreter_program_or_python_package_file_is_failed_with_that_message(site, worker):
