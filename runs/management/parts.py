@@ -6,13 +6,10 @@ import os
 import socket
 import warnings
 from importlib import import_module
-from pathlib import Path
-from typing import cast
 
 from celery import current_app
 from celery.platforms import SecurityWarning
 from django.conf import settings
-from django.template.loader import get_template
 from django.urls import get_resolver
 
 from runs.execution import kernel, launcher, supervisor
@@ -51,9 +48,6 @@ def load_pages() -> None:
     """
     import_module("studio.wsgi")
     _ = get_resolver().url_patterns
-    for folder in cast("list[Path]", settings.TEMPLATES[0]["DIRS"]):
-        for path in folder.rglob("*.html"):
-            get_template(str(path.relative_to(folder)))
     kernel.tidy_memory()
 
 
