@@ -73,6 +73,7 @@ class HungOn:
         return cls(checks.tags(tags), checks.properties(properties), checks.params(params))
 
 
+@statements.together()
 def insert(
     runs: list[Run],
     hung_on: list[HungOn],
@@ -89,21 +90,8 @@ def insert(
     `is_history` is for what happened elsewhere, before: such runs say when they were made,
     and they may have ended, or got children before they were canceled.
     """
-    if runs:
-        with statements.together():
-            _insert(runs, hung_on, experiment, parent, by, at, actor, is_history)
-
-
-def _insert(
-    runs: list[Run],
-    hung_on: list[HungOn],
-    experiment: Experiment,
-    parent: Run | None,
-    by: User,
-    at: datetime,
-    actor: str,
-    is_history: bool,
-) -> None:
+    if not runs:
+        return
     if parent is not None:
         # Held, so that a cancel of the parent either sees these children or stops them here.
         parent = Run.objects.select_for_update(of=("self",)).select_related("root").get(pk=parent.pk)
