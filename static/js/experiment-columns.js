@@ -23,9 +23,16 @@ document.addEventListener("drop", (event) => {
   const draft = [...over.parentElement.children].map((column) => column.dataset.column).join(",");
   const address = new URL(over.querySelector("a").href);
   address.searchParams.set("draft", draft);
-  htmx.ajax("GET", address.pathname + address.search, { target: "#panel-body", swap: "outerMorph" });
+  // With a source the panel counts as asking, so that no link of the old order is followed meanwhile.
+  htmx.ajax("GET", address.pathname + address.search, { source: dragged, target: "#panel-body", swap: "outerMorph" });
 });
 document.addEventListener("dragend", () => {
   dragged = null;
   for (const column of document.querySelectorAll("#chosen .is-over")) column.classList.remove("is-over");
 });
+// What run-table.css does for a pointer, for a keyboard: while the panel asks, its links carry the draft as it was.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#panel-body")?.querySelector(".htmx-request")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);

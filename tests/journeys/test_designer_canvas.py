@@ -53,7 +53,6 @@ def view(page):
 
 def saved(page):
     """The document, once it is saved."""
-    page.wait_for_timeout(700)
     expect(page.locator("#draft-status")).to_have_text("Draft saved")
     return PipelineDraft.objects.get().document
 

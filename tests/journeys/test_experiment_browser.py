@@ -137,6 +137,33 @@ def test_a_click_before_the_answer_to_the_last_one_loses_nothing(page_for, team_
     assert page.locator("#chosen > li", has_text="alpha").count() == 1
 
 
+def test_a_key_before_the_answer_to_the_last_one_loses_nothing(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE)
+    page.goto(ADDRESS)
+    page.locator("#edit-table").click()
+    added, saved = page.get_by_role("link", name="Add alpha"), page.locator("#panel").get_by_role("link", name="Save")
+
+    added.press("Enter")
+    saved.press("Enter")
+    page.locator("#chosen > li", has_text="alpha").wait_for()
+    saved.press("Enter")
+
+    page.wait_for_url("**params.alpha*")
+
+
+def test_saving_before_the_answer_to_a_drag_keeps_the_order(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE)
+    page.goto(ADDRESS)
+    page.locator("#edit-table").click()
+
+    page.locator("#chosen > li", has_text="Status").drag_to(page.locator("#chosen > li", has_text="Created time"))
+    page.locator("#panel").get_by_role("link", name="Save").click()
+
+    page.wait_for_url("**columns=number%2Cstatus%2C*")
+
+
 def test_all_that_match_are_canceled_after_a_question(page_for, team_mate, diabetes):
     page = page_for(team_mate, viewport=DESKTOP)
     page.goto(f"{ADDRESS}?q=status:queued")

@@ -8,7 +8,7 @@ export function createAutosave(store, { save, revision, status, words, onSaved }
   let saved = store.document;
   let savedPlaces = store.positions;
   let timer = 0;
-  let running = null;
+  let line = Promise.resolve();
   let isLost = false;
 
   const isDirty = () => store.document !== saved || store.positions !== savedPlaces;
@@ -43,23 +43,24 @@ export function createAutosave(store, { save, revision, status, words, onSaved }
     box.hidden = false;
   }
 
+  // Does `work` once all before it is done: two saves that knew the same revision would be a conflict with oneself.
+  function inTurn(work) {
+    clearTimeout(timer);
+    line = line.then(work, work);
+    return line;
+  }
+
+  async function sendAll() {
+    while (isDirty() && !isLost) if (!(await send())) return false;
+    if (!isLost) tell(words.saved);
+    return !isLost;
+  }
+
   const autosave = {
     // Resolves when all is saved, or false where that failed.
-    async flush() {
-      clearTimeout(timer);
-      await running;
-      while (isDirty() && !isLost) {
-        running = send();
-        if (!(await running)) return false;
-      }
-      return !isLost;
-    },
+    flush: () => inTurn(sendAll),
     // YAML of the pane, in place of the document.
-    async sendYaml(yaml) {
-      if (!(await autosave.flush())) return false;
-      running = send({ yaml });
-      return running;
-    },
+    sendYaml: (yaml) => inTurn(async () => (await sendAll()) && send({ yaml })),
     markSaved() {
       [saved, savedPlaces] = [store.document, store.positions];
     },
@@ -68,6 +69,7 @@ export function createAutosave(store, { save, revision, status, words, onSaved }
   store.subscribe((what) => {
     if (what !== "change" || !isDirty() || isLost) return;
     clearTimeout(timer);
+    tell(words.saving);
     timer = setTimeout(autosave.flush, QUIET);
   });
   addEventListener("beforeunload", (event) => {
