@@ -149,7 +149,8 @@ def test_a_key_before_the_answer_to_the_last_one_loses_nothing(page_for, team_ma
     page.locator("#chosen > li", has_text="alpha").wait_for()
     saved.press("Enter")
 
-    page.wait_for_url("**params.alpha*")
+    page.wait_for_url("**columns=*")
+    assert "params.alpha" in page.url
 
 
 def test_saving_before_the_answer_to_a_drag_keeps_the_order(page_for, team_mate, diabetes):
@@ -161,7 +162,8 @@ def test_saving_before_the_answer_to_a_drag_keeps_the_order(page_for, team_mate,
     page.locator("#chosen > li", has_text="Status").drag_to(page.locator("#chosen > li", has_text="Created time"))
     page.locator("#panel").get_by_role("link", name="Save").click()
 
-    page.wait_for_url("**columns=number%2Cstatus%2C*")
+    page.wait_for_url("**columns=*")
+    assert "columns=number%2Cstatus%2C" in page.url
 
 
 def test_all_that_match_are_canceled_after_a_question(page_for, team_mate, diabetes):

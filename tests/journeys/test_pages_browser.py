@@ -201,7 +201,8 @@ def test_a_lost_session_leads_to_the_sign_in(page_for, team_mate, busy_workspace
     page.context.clear_cookies()
     page.evaluate("htmx.trigger('#runs', 'every')")
 
-    page.wait_for_url("**/sign-in/?next=/w/default/pipelines/")
+    page.wait_for_url("**/sign-in/*")
+    assert page.url.endswith("/sign-in/?next=/w/default/pipelines/")
 
 
 def test_everything_but_live_refresh_works_without_scripts(page_for, team_mate, busy_workspace, shoot):
@@ -262,6 +263,7 @@ def test_a_member_signs_in_with_the_password(page_for, workspace, shoot):
     page.get_by_role("button", name="Sign in").click()
 
     page.wait_for_url("**/compute/")
+    assert page.get_by_role("heading", name="Compute").is_visible()
 
 
 @pytest.mark.parametrize("address", ["/api/v1/docs", "/admin/", "/admin/runs/run/"])
