@@ -13,6 +13,7 @@ from runs.models import Artifact, Experiment, Metric, MetricBucket, MetricPoint,
 _BATCH = 200
 # Code that is about to be named: of a form that is being filled, or a program's, which publishes it next.
 _SNAPSHOT_REST = timedelta(days=1)
+_UPLOAD_REST = timedelta(days=2)
 
 
 def due(*, at: datetime, days: float) -> int:
@@ -39,6 +40,11 @@ def purge(*, at: datetime, days: float) -> int:
 def purge_snapshots(*, at: datetime) -> int:
     """Remove the stored code that nothing names and nobody stored for a day; return how many snapshots that were."""
     return sum(snapshots.remove(found, unwanted_since=at - _SNAPSHOT_REST) for found in snapshots.unnamed())
+
+
+def purge_uploads(*, at: datetime) -> int:
+    """Remove the parts of files to which no other came for days; return of how many files."""
+    return storage.delete_old_uploads(before=at - _UPLOAD_REST)
 
 
 def measure(*, limit: int = 5_000) -> int:

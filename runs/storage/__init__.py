@@ -20,22 +20,38 @@ from runs.storage.link import AttemptOver, Unreachable
 from runs.storage.logs import OffsetGap, attempt_path, list_logs, read_log
 from runs.storage.paths import BadPath, check_path
 from runs.storage.snapshots import delete_snapshot, has_snapshot, save_snapshot, snapshot_wanted_at, touch_snapshot
+from runs.storage.uploads import (
+    PartMissing,
+    begin_upload,
+    delete_old_uploads,
+    finish_upload,
+    give_up_upload,
+    is_finished,
+    read_parts,
+    save_part,
+)
 
 __all__ = [
     "AttemptOver",
     "BadPath",
     "OffsetGap",
+    "PartMissing",
     "Stored",
     "Unreachable",
     "append_log",
     "append_part",
     "attempt_path",
+    "begin_upload",
     "check_path",
     "delete_artifact",
+    "delete_old_uploads",
     "delete_run",
     "delete_snapshot",
+    "finish_upload",
     "flush",
+    "give_up_upload",
     "has_snapshot",
+    "is_finished",
     "is_remote",
     "list_logs",
     "log_size",
@@ -43,7 +59,9 @@ __all__ = [
     "open_snapshot",
     "read_input",
     "read_log",
+    "read_parts",
     "save_artifact",
+    "save_part",
     "save_snapshot",
     "sign_in",
     "sign_out",

@@ -47,6 +47,11 @@ def play(python: Path, folder: Path, url: str, *, token: str = "", **environment
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def uploads_in_parts(product: Product) -> int:
+    """Return how many files came in parts and are whole."""
+    return len(list((product.home / "data" / "uploads").glob("*/done")))
+
+
 def test_a_real_server_answers_the_same(environment, product: Product, tmp_path):
     python = environment(*NOW)
     token = product.manage("create_token", "admin").stdout.strip()
@@ -57,6 +62,7 @@ def test_a_real_server_answers_the_same(environment, product: Product, tmp_path)
 
     assert ours["answers"] == real["answers"]
     assert all("system/cpu_utilization_percentage" in names for names in ours["answers"]["machine"])
+    assert uploads_in_parts(product) == 1
 
 
 def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, product: Product, tmp_path):
@@ -74,6 +80,7 @@ def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, prod
     assert played["answers"]["model"] == 2
     assert played["answers"]["large"][0]
     assert all("system/cpu_utilization_percentage" in names for names in played["answers"]["machine"])
+    assert uploads_in_parts(product) == 1
 
 
 def test_a_script_that_only_imports_mlflow_logs_to_its_own_run(environment, product: Product):

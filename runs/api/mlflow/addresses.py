@@ -4,7 +4,18 @@ from collections.abc import Iterator, Mapping
 
 from django.urls import URLPattern, URLResolver, path
 
-from runs.api.mlflow import artifacts, experiments, inputs, logged_models, metrics, run_search, runs, searches, service
+from runs.api.mlflow import (
+    artifacts,
+    experiments,
+    inputs,
+    logged_models,
+    metrics,
+    run_search,
+    runs,
+    searches,
+    service,
+    uploads,
+)
 from runs.api.mlflow.calls import Operation, view
 
 _CALLS: Mapping[str, Mapping[str, Operation]] = {
@@ -52,8 +63,11 @@ _CALLS: Mapping[str, Mapping[str, Operation]] = {
 _FILES: Mapping[str, Mapping[str, Operation]] = {
     "artifacts": {"GET": artifacts.listing},
     "artifacts/<path:path>": {"GET": artifacts.read, "PUT": artifacts.store, "DELETE": artifacts.delete},
-    "mpu/<path:rest>": {"POST": artifacts.not_in_parts},
-    "presigned/<path:rest>": {"GET": artifacts.not_in_parts, "POST": artifacts.not_in_parts},
+    "mpu/create/<path:path>": {"POST": uploads.create},
+    "mpu/part/<path:path>": {"PUT": uploads.store_part},
+    "mpu/complete/<path:path>": {"POST": uploads.complete},
+    "mpu/abort/<path:path>": {"POST": uploads.abort},
+    "presigned/<path:path>": {"GET": uploads.presigned},
 }
 
 

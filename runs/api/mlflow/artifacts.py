@@ -28,7 +28,7 @@ def listing(call: Call) -> Answer:
     path = call.fields.text("path").strip("/")
     if not path:
         return {}
-    run, inside = _resolve(call, path)
+    run, inside = resolve(call, path)
 
     files = list_folder(run, inside)
     for file in files:
@@ -38,21 +38,21 @@ def listing(call: Call) -> Answer:
 
 def read(call: Call, path: str) -> HttpResponseBase:
     """Read a file."""
-    run, inside = _resolve(call, path)
+    run, inside = resolve(call, path)
 
     return send(call.request, run, inside, shown=path)
 
 
 def store(call: Call, path: str) -> HttpResponse:
     """Store the body as a file, replacing what was there."""
-    run, inside = _resolve(call, path)
+    run, inside = resolve(call, path)
     _store(call, run, inside)
     return HttpResponse(b"", content_type="application/json")
 
 
 def delete(call: Call, path: str) -> Answer:
     """Delete a file or a folder. What is not there is passed over."""
-    run, inside = _resolve(call, path)
+    run, inside = resolve(call, path)
     call.check_can_write(run)
     if not inside:
         raise errors.invalid("Expected the path of a file or a folder of the run.")
@@ -60,14 +60,6 @@ def delete(call: Call, path: str) -> Answer:
     recording.delete_artifacts(run=run, path=inside)
 
     return {}
-
-
-def not_in_parts(call: Call, **_: str) -> Answer:
-    """Say that a file comes in one piece, of any size, upon which clients send it so: they know these very words."""
-    raise errors.MlflowError(
-        "NOT_IMPLEMENTED",
-        "Multipart upload is not supported for the current artifact repository: a file comes by one PUT.",
-    )
 
 
 def list_of_run(call: Call) -> Answer:
@@ -120,18 +112,27 @@ def list_folder(run: Run, path: str) -> list[Answer]:
 
 def send(request: HttpRequest, run: Run, path: str, *, shown: str) -> HttpResponseBase:
     """Answer with a file of `run`."""
-    gone = errors.absent(f"No such artifact: '{shown[:500]}'")
-    if not path:
-        raise gone
-    storage.check_path(path)
-    artifact = Artifact.objects.filter(run=run, path=path).first()
-    if artifact is None:
-        raise gone
+    artifact = find(run, path, shown=shown)
     try:
         handle = storage.open_artifact(run.pk, path)
     except FileNotFoundError:
-        raise gone from None
+        raise _gone(shown) from None
     return transfers.send_file(request, handle, name=path, etag=f'"{artifact.digest}"')
+
+
+def find(run: Run, path: str, *, shown: str) -> Artifact:
+    """Return the file `path` of `run`; a refusal names it as `shown`."""
+    if not path:
+        raise _gone(shown)
+    storage.check_path(path)
+    artifact = Artifact.objects.filter(run=run, path=path).first()
+    if artifact is None:
+        raise _gone(shown)
+    return artifact
+
+
+def _gone(shown: str) -> errors.MlflowError:
+    return errors.absent(f"No such artifact: '{shown[:500]}'")
 
 
 def _store(call: Call, run: Run, path: str) -> None:
@@ -139,10 +140,10 @@ def _store(call: Call, run: Run, path: str) -> None:
     if not path:
         raise BadPath("Expected the path of a file of the run.", field="path")
     storage.check_path(path)
-    recording.save_artifact(run=run, path=path, chunks=_body(call.request), at=timezone.now())
+    recording.save_artifact(run=run, path=path, chunks=body(call.request), at=timezone.now())
 
 
-def _body(request: HttpRequest) -> Iterator[bytes]:
+def body(request: HttpRequest) -> Iterator[bytes]:
     """Yield the body in chunks. One of unknown length is read to its end: so clients send an empty file."""
     limit = settings.STUDIO_ARTIFACT_BYTES
     if request.META.get("CONTENT_LENGTH"):
@@ -158,7 +159,7 @@ def _body(request: HttpRequest) -> Iterator[bytes]:
         yield chunk
 
 
-def _resolve(call: Call, path: str) -> tuple[Run, str]:
+def resolve(call: Call, path: str) -> tuple[Run, str]:
     """Return the run and the path within it that a path from the experiment on means."""
     parts = path.strip("/").split("/", 3)
     if len(parts) >= 3 and parts[1] == "models":

@@ -36,3 +36,4 @@ class Command(BaseCommand):
         self.stdout.write(f"Moved {retention.apply_rules(at=at)} runs to the trash.")
         self.stdout.write(f"Removed {purge.purge(at=at, days=days)} runs for good.")
         self.stdout.write(f"Removed {purge.purge_snapshots(at=at)} snapshots that nothing names any more.")
+        self.stdout.write(f"Removed {purge.purge_uploads(at=at)} uploads that came to no end.")

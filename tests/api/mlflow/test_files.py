@@ -56,15 +56,6 @@ def test_what_is_not_there_is_said_so(mlflow, root):
     assert mlflow.file("GET", f"?path={root}/no").json() == {}
 
 
-def test_a_file_in_parts_is_refused_in_the_words_upon_which_clients_send_it_whole(mlflow, root):
-    address = f"/api/2.0/mlflow-artifacts/mpu/create{root}/big.bin"
-
-    answer = mlflow.client.post(address, {"num_parts": 2}, "application/json", headers=mlflow.headers)
-
-    assert answer.status_code == 501
-    assert answer.json()["message"].startswith("Multipart upload is not supported for the current artifact repository")
-
-
 def test_an_imported_model_keeps_its_id_and_its_time(mlflow, experiment):
     body = {"model_id": "m-" + "a" * 32, "name": "ridge", "creation_timestamp_ms": 1_600_000_000_000}
 
