@@ -156,6 +156,7 @@ def test_without_scripts_a_draft_is_a_form(page_for, team_mate, workspace, draft
     page.locator("#id_step-0-name").fill("fetch")
     page.get_by_label("Add a step").select_option("empty")
     page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#id_step-2-name")).to_have_value("step")
     document = PipelineDraft.objects.get().document
     assert list(document["steps"]) == ["fetch", "train", "step"]
     assert document["steps"]["train"]["inputs"] == {"table": "${{ steps.fetch.outputs.table }}"}
@@ -163,7 +164,7 @@ def test_without_scripts_a_draft_is_a_form(page_for, team_mate, workspace, draft
     page.get_by_role("link", name="Run", exact=True).click()
     page.get_by_label("New experiment").fill("penguins")
     page.get_by_role("button", name="Run", exact=True).click()
-    assert page.locator(".graph-node").count() == 3
+    expect(page.locator(".graph-node")).to_have_count(3)
     assert StepRun.objects.count() == 3
 
 
@@ -190,8 +191,9 @@ def test_a_schedule_shows_its_next_times_while_it_is_written(page_for, team_mate
     page.get_by_label("Experiment").fill("weekly")
     page.get_by_role("button", name="Make the schedule").click()
 
+    expect(page.get_by_role("button", name="Make the schedule")).to_have_count(0)
     schedule = Schedule.objects.get()
-    page.wait_for_url(f"**{reverse('schedule_edit', args=[schedule.schedule_id])}")
+    assert page.url.endswith(reverse("schedule_edit", args=[schedule.schedule_id]))
     assert (schedule.cron, schedule.time_zone, schedule.experiment_name) == ("15 4 * * FRI", "Europe/Rome", "weekly")
 
 

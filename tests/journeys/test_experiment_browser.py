@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from runs.actions import recording
 from runs.models import Param, Run, SearchKey, Tag
@@ -196,15 +197,15 @@ def test_everything_works_without_scripts(page_for, team_mate, diabetes, shoot):
     page.locator("#add-value").fill("failed")
     page.locator("#add-field").select_option("status")
     page.get_by_role("button", name="Add", exact=True).click()
-    filtered = page.locator("#run-table tbody tr").count()
+    expect(page.locator("#run-table tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Remove the filter status:failed").click()
     page.get_by_role("link", name="Child runs of Run 8").click()
+    expect(page.locator("#run-table tr.is-child").first).to_be_visible()
     opened = page.locator("#run-table tr.is-child").count()
     page.get_by_role("button", name="Favorite: Run 8").click()
     page.get_by_role("link", name="Favorites").click()
 
     assert drawn == 8
-    assert filtered == 1
     assert opened == 20
-    assert page.locator("#run-table tbody tr:not(.is-child, .more-row)").count() == 1
+    expect(page.locator("#run-table tbody tr:not(.is-child, .more-row)")).to_have_count(1)
     assert "params.alpha" in page.url

@@ -222,19 +222,20 @@ def test_without_scripts_everything_but_live_works(page_for, team_mate, workspac
     page.locator("#tag-key").fill("mood")
     page.locator("#tag-value").fill("good")
     page.get_by_role("button", name="Add tag").click()
-    assert page.get_by_label("mood", exact=True).input_value() == "good"
+    expect(page.get_by_label("mood", exact=True)).to_have_value("good")
 
     page.get_by_role("link", name="Metrics", exact=True).click()
-    assert page.locator("svg path.line").count() == 2
+    expect(page.locator("svg path.line")).to_have_count(2)
 
     page.get_by_role("link", name="Outputs + logs").click()
     page.locator("#find").fill("line 123")
     page.locator("#find").press("Enter")
     page.locator(".log-found a").first.click()
-    assert page.locator("#L123.is-marked").count() == 1
+    expect(page.locator("#L123.is-marked")).to_have_count(1)
 
     page.get_by_role("textbox", name="Reason (optional)").fill("Wrong data.")
     page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Stop now").wait_for()
     canceled = Run.objects.get(pk=run.pk)
     assert (canceled.status, canceled.reason) == ("CancelRequested", "Wrong data.")
 

@@ -145,9 +145,9 @@ def test_metrics_without_scripts_are_chosen_by_a_form(page_for, team_mate, run):
     page.locator("#metric-x").select_option("relative")
     page.locator(".metric-show").click()
 
+    expect(page.locator("#together svg path.line")).to_have_count(3)
+    expect(page.locator("#metric-x")).to_have_value("relative")
     assert "together=1" in page.url
-    assert page.locator("#together svg path.line").count() == 3
-    assert page.locator("#metric-x").input_value() == "relative"
 
 
 def test_without_scripts_a_wide_chart_scrolls_on_a_phone_and_can_be_read(page_for, team_mate, run):

@@ -299,6 +299,7 @@ def test_9_a_run_goes_to_the_trash_and_comes_back(walk):
     page = walk.page
     page.goto(f"{EXPERIMENT}?q=status:completed+parent:none")
     page.locator("#run-table .lead a.clip").first.click()
+    page.wait_for_url("**/runs/**")
     title = page.get_by_role("heading", level=1).inner_text()
     page.get_by_role("button", name="Delete").click()
     if walk.has_scripts:
