@@ -56,13 +56,14 @@ def test_a_real_server_answers_the_same(environment, product: Product, tmp_path)
     python = environment(*NOW)
     token = product.manage("create_token", "admin").stdout.strip()
 
+    before = uploads_in_parts(product)
     ours = play(python, tmp_path / "ours", product.address, token=token)
     with mlflow_server(python, tmp_path / "server") as url:
         real = play(python, tmp_path / "real", url)
 
     assert ours["answers"] == real["answers"]
     assert all("system/cpu_utilization_percentage" in names for names in ours["answers"]["machine"])
-    assert uploads_in_parts(product) == 1
+    assert uploads_in_parts(product) == before + 1
 
 
 def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, product: Product, tmp_path):
@@ -70,6 +71,7 @@ def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, prod
     sent = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": token}
     root = f"{product.address}/w/default"
 
+    before = uploads_in_parts(product)
     played = play(environment(*THEN), tmp_path / "then", root, **sent)
 
     run = Api(product).get(f"/api/v1/runs/{played['run_id']}").json()
@@ -80,7 +82,7 @@ def test_the_client_of_a_year_ago_works_and_one_run_is_one_run(environment, prod
     assert played["answers"]["model"] == 2
     assert played["answers"]["large"][0]
     assert all("system/cpu_utilization_percentage" in names for names in played["answers"]["machine"])
-    assert uploads_in_parts(product) == 1
+    assert uploads_in_parts(product) == before + 1
 
 
 def test_a_script_that_only_imports_mlflow_logs_to_its_own_run(environment, product: Product):
