@@ -1,13 +1,30 @@
-// What htmx is told: polls rest while the tab is hidden, a lost session goes to the sign-in, failures are said.
+// What htmx is told: when to search, when polls rest, that a lost session goes to the sign-in, and to say failures.
 
 const isPoll = (ctx) => ctx.sourceEvent?.type === "every";
+const meets = (one, other) => one.target.contains(other.target) || other.target.contains(one.target);
+const inFlight = new Set();
 let missed = new Set();
 
+// What one asks for wins over a poll of the same place, whose answer would bring back what was there before: a poll on
+// its way is given up, and none begins meanwhile.
 document.addEventListener("htmx:before:request", (event) => {
   const { ctx } = event.detail;
-  if (!isPoll(ctx) || !document.hidden) return;
-  missed.add(ctx.sourceElement);
-  event.preventDefault();
+  const rivals = [...inFlight].filter((other) => isPoll(other) !== isPoll(ctx) && meets(ctx, other));
+  if (isPoll(ctx) && document.hidden) missed.add(ctx.sourceElement);
+  if (isPoll(ctx) && (document.hidden || rivals.length)) return event.preventDefault();
+  inFlight.add(ctx);
+  for (const poll of rivals) poll.request.abort();
+});
+document.addEventListener("htmx:finally:request", (event) => inFlight.delete(event.detail.ctx));
+
+// Searches while one types. By no trigger's delay: htmx forgets what waits in it once an answer comes meanwhile.
+const TYPING = 300;
+let typing = 0;
+
+document.addEventListener("input", ({ target }) => {
+  if (!target.matches("[data-typing]")) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => document.getElementById(target.id)?.form.requestSubmit(), TYPING);
 });
 
 document.addEventListener("visibilitychange", () => {

@@ -21,6 +21,16 @@ PHONE = {"width": 360, "height": 740}
 ADDRESS = "/w/default/experiments/diabetes-experiment/"
 CHARTS = "chart=line.step.loss&chart=scatter.number.auc&chart=bar.number.loss.min,loss"
 
+# A poll's answer takes longer than any other.
+SLOW_POLLS = """
+const ask = window.fetch;
+window.fetch = async (address, options) => {
+  const answer = await ask(address, options);
+  await new Promise((done) => setTimeout(done, new URL(address, location).searchParams.has("v") ? 1500 : 0));
+  return answer;
+};
+"""
+
 
 @pytest.fixture
 def diabetes(workspace, team_mate, owner, local):
@@ -165,6 +175,22 @@ def test_saving_before_the_answer_to_a_drag_keeps_the_order(page_for, team_mate,
 
     page.wait_for_url("**columns=*")
     assert "columns=number%2Cstatus%2C" in page.url
+
+
+def test_an_answer_to_a_poll_closes_nothing_that_was_opened_meanwhile(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_POLLS)
+    page.goto(ADDRESS)
+    factories.run(diabetes, by=team_mate, at=timezone.now())
+    children = page.locator("#run-table tr.is-child")
+
+    with page.expect_response("**v=*"):
+        page.evaluate("htmx.trigger('#runs', 'every')")
+    page.get_by_role("link", name="Child runs of Run 8").click()
+    children.first.wait_for()
+    page.wait_for_timeout(1700)
+
+    assert children.count() > 0
 
 
 def test_all_that_match_are_canceled_after_a_question(page_for, team_mate, diabetes):
