@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.contrib.auth.models import User
+from django.core.servers.basehttp import ServerHandler
 from django.db import connection, transaction
 from django.test import Client, TransactionTestCase
 from django.urls import get_resolver
@@ -125,6 +127,39 @@ def _empty_tables() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for name in _tables():
             cursor.execute(f"DELETE FROM {name}")
+
+
+@pytest.fixture(scope="session")
+def in_hand() -> Iterator[list[Any]]:
+    """What the live server's threads are answering."""
+    handlers: list[Any] = []
+    run = ServerHandler.run
+
+    def run_counted(handler: Any, application: Any) -> None:
+        handlers.append(handler)
+        try:
+            run(handler, application)
+        finally:
+            handlers.remove(handler)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServerHandler, "run", run_counted)
+        yield handlers
+
+
+@pytest.fixture(autouse=True)
+def last_answers(request: pytest.FixtureRequest, in_hand: list[Any]) -> Iterator[None]:
+    """A test ends after the live server's last answer.
+
+    The client has all of it a moment before the server's thread lets go of the database. Were that
+    closed to the thread meanwhile, it would print "TypeError: 'NoneType' object is not subscriptable".
+    """
+    if "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")  # closed after this one, then
+    yield
+    deadline = time.monotonic() + 10
+    while in_hand and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 @functools.cache

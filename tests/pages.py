@@ -61,7 +61,7 @@ NO_PAGES = {
                 "pipeline_draft_save",
                 "pipeline_draft_layout",
             ),
-            *("pipeline_draft_component", "pipeline_draft_delete"),
+            *("pipeline_draft_component", "pipeline_draft_upload", "pipeline_draft_delete"),
         ),
         "done by POST",
     ),

@@ -1,6 +1,7 @@
 """The palette of the Designer: steps that are there to be put on a canvas, each by a key that finds it again."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +9,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from runs.actions import examples, snapshots
+from runs import limits
+from runs.actions import examples, script_run_config, snapshots
+from runs.actions.script_run_config import ScriptRunConfig
 from runs.errors import NotFound
 from runs.models import PublishedPipeline, Run, Snapshot, Workspace
 from runs.pipelines import drawing, editing, references
@@ -17,6 +20,9 @@ from runs.wording import say
 _RUNS_LOOKED_AT = 300
 _SCRIPTS = 40
 _PIPELINES = 20
+_REQUIREMENTS = "requirements.txt"
+# Some characters are left for the number that makes it a new name.
+_STEM_LENGTH = limits.STEP_NAME_LENGTH - 10
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,34 @@ def list_components(workspace: Workspace) -> list[Component]:
     ]
 
 
+def list_own(workspace: Workspace, document: Mapping[str, Any]) -> list[Component]:
+    """Return the scripts that a draft's steps run, which may be put on its canvas once more."""
+    named = {
+        (step["snapshot"], step["script"]): name
+        for name, step in drawing.steps_of(document).items()
+        if isinstance(step.get("snapshot"), str) and isinstance(step.get("script"), str)
+    }
+    wanted = {digest for digest, _script in named}
+    held = set(Snapshot.objects.filter(workspace=workspace, digest__in=wanted).values_list("digest", flat=True))
+    return [of_script(digest, script, name) for (digest, script), name in named.items() if digest in held]
+
+
+def of_script(digest: str, script: str, hint: str) -> Component:
+    """Return what offers a script of a draft in its palette."""
+    return Component(f"script:{digest}:{script}", _("This draft"), script, hint)
+
+
+def of_snapshot(snapshot: Snapshot, script: str) -> Taken:
+    """Return a step that runs `script` of a snapshot, with the packages that it names. Raises InvalidInput."""
+    paths = snapshots.paths(snapshot)
+    requirements = _REQUIREMENTS if _REQUIREMENTS in paths else None
+    script_run_config.check(ScriptRunConfig(script=script, requirements=requirements), members=paths)
+    step = {"script": script, "snapshot": snapshot.digest}
+    return Taken(_stem(script), step | ({"requirements": requirements} if requirements else {}))
+
+
 def take(workspace: Workspace, key: str, *, at: datetime) -> Taken:
-    """Return the step that `key` means; an example's files become a snapshot. Raises NotFound."""
+    """Return the step that `key` means; an example's files become a snapshot. Raises NotFound or InvalidInput."""
     kind, _colon, rest = key.partition(":")
     if kind == "empty":
         return Taken("step", {"command": ["python", "-c", "print('Hello')"]})
@@ -76,8 +108,9 @@ def take(workspace: Workspace, key: str, *, at: datetime) -> Taken:
         found = Snapshot.objects.filter(workspace=workspace, digest=digest).first()
         if found is not None and script:
             latest = Run.objects.filter(workspace=workspace, snapshot=found, script=script).order_by("-id").first()
-            step = {"script": script, "snapshot": digest} | (_as_before(latest) if latest else {})
-            return Taken(_stem(script), step)
+            if latest is None:
+                return of_snapshot(found, script)
+            return Taken(_stem(script), {"script": script, "snapshot": digest} | _as_before(latest))
     if kind == "published":
         pipeline_id, _colon, name = rest.partition(":")
         pipeline = PublishedPipeline.objects.filter(workspace=workspace, pipeline_id=pipeline_id).first()
@@ -163,4 +196,6 @@ def _of_pipeline(document: Mapping[str, Any], name: str) -> Taken:
 
 
 def _stem(script: str) -> str:
-    return script.rsplit("/", 1)[-1].removesuffix(".py") or "step"
+    """Return a name for a step that runs `script`, of the characters that such a name may have."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", script.rsplit("/", 1)[-1].removesuffix(".py"))
+    return name.lstrip("_.-")[:_STEM_LENGTH] or "step"

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from runs import storage
-from runs.actions import snapshots, trash
-from runs.models import Artifact, Experiment, Metric, MetricBucket, MetricPoint, Run
+from runs.actions import retention, snapshots, trash
+from runs.models import Artifact, Experiment, Metric, MetricBucket, MetricPoint, Run, Snapshot
+from runs.models.run import RunQuerySet
+from runs.status import TERMINAL
 
 _BATCH = 200
 # Code that is about to be named: of a form that is being filled, or a program's, which publishes it next.
@@ -16,9 +18,19 @@ _SNAPSHOT_REST = timedelta(days=1)
 _UPLOAD_REST = timedelta(days=2)
 
 
-def due(*, at: datetime, days: float) -> int:
-    """Return how many runs `purge` would remove."""
-    return Run.with_trash.filter(trashed_at__lte=at - timedelta(days=days)).count()
+def due(*, at: datetime, days: float) -> RunQuerySet:
+    """Return the runs that `purge` would remove, once the retention rules were applied."""
+    since = at - timedelta(days=days)
+    # What `finish_experiments` moves first, and what the rules move this very moment.
+    unfinished = Experiment.with_trash.filter(trashed_at__lte=since, purged_at__isnull=True).values("pk")
+    left = Q(experiment__in=unfinished) | Q(root__experiment__in=unfinished)
+    moved = retention.would_move(at=at) if days <= 0 else set()
+    return Run.with_trash.filter(
+        Q(trashed_at__lte=since)
+        | Q(purged_at__isnull=False)
+        | Q(pk__in=moved)
+        | left & Q(trashed_at__isnull=True, status__in=TERMINAL)
+    )
 
 
 def purge(*, at: datetime, days: float) -> int:
@@ -42,9 +54,20 @@ def purge_snapshots(*, at: datetime) -> int:
     return sum(snapshots.remove(found, unwanted_since=at - _SNAPSHOT_REST) for found in snapshots.unnamed())
 
 
+def due_snapshots(*, at: datetime, without: RunQuerySet) -> list[Snapshot]:
+    """Return what `purge_snapshots` would remove, once the runs `without` are gone."""
+    found = snapshots.unnamed(without=without)
+    return [each for each in found if not snapshots.is_wanted(each, unwanted_since=at - _SNAPSHOT_REST)]
+
+
 def purge_uploads(*, at: datetime) -> int:
     """Remove the parts of files to which no other came for days; return of how many files."""
-    return storage.delete_old_uploads(before=at - _UPLOAD_REST)
+    return sum(map(storage.delete_upload, due_uploads(at=at)))
+
+
+def due_uploads(*, at: datetime) -> list[str]:
+    """Return what `purge_uploads` would remove."""
+    return storage.old_uploads(before=at - _UPLOAD_REST)
 
 
 def measure(*, limit: int = 5_000) -> int:

@@ -1,6 +1,7 @@
 """Retention: rules by which ended runs go to the trash."""
 
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.contrib.auth.models import User
 
@@ -35,6 +36,16 @@ def found_by(rule: RetentionRule, *, at: datetime) -> RunQuerySet:
         workspace=rule.workspace, status__in=TERMINAL, ended_at__lte=at - timedelta(days=rule.after_days)
     )
     return search.apply(ended.top_level(), rule.query, user=rule.created_by, at=at)
+
+
+def would_move(*, at: datetime) -> set[int]:
+    """Return the rows of the runs that `apply_rules` would move, with their children: its dry run."""
+    moved: set[int] = set()
+    for rule in RetentionRule.objects.select_related("workspace", "created_by").order_by("pk"):
+        found = found_by(rule, at=at).order_by("pk").values_list("pk", flat=True)
+        for run in islice((run for run in found.iterator() if run not in moved), AT_MOST):
+            moved |= trash.would_move(run)
+    return moved
 
 
 def apply_rules(*, at: datetime) -> int:

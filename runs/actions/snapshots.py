@@ -13,13 +13,14 @@ from typing import IO, BinaryIO
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from runs import storage
 from runs.actions import git, ignores, sources
 from runs.actions.sources import BadSnapshot, Source
 from runs.errors import Conflict, NotFound
 from runs.models import PipelineDraft, PipelineRun, PublishedPipeline, Run, Snapshot, Workspace
+from runs.models.run import RunQuerySet
 from runs.pipelines import drawing
 from runs.wording import say
 
@@ -29,6 +30,7 @@ __all__ = [
     "SnapshotGone",
     "extract",
     "git_properties",
+    "is_wanted",
     "list_members",
     "paths",
     "read_member",
@@ -128,15 +130,23 @@ def extract(snapshot: Snapshot, folder: Path) -> None:
                     left -= out.write(chunk)
 
 
-def unnamed() -> list[Snapshot]:
+def unnamed(*, without: RunQuerySet | None = None) -> list[Snapshot]:
     """Return the snapshots that nothing names: no run, in the trash or not, and no pipeline: run, published or a draft.
 
     Schedules name published pipelines, and the palette offers steps of all these; nothing else names a snapshot.
+    As if the runs `without` were gone, if it is given.
     """
-    spare = Snapshot.objects.exclude(Exists(Run.with_trash.filter(snapshot=OuterRef("pk"))))
+    gone = [] if without is None else without.values_list("pk", flat=True)
+    spare = Snapshot.objects.exclude(Exists(Run.with_trash.filter(snapshot=OuterRef("pk")).exclude(pk__in=gone)))
     found = list(spare.order_by("pk"))
-    named = set(_named_in_documents()) if found else set()
+    named = set(_named_in_documents(PipelineRun.objects.exclude(pk__in=gone))) if found else set()
     return [snapshot for snapshot in found if snapshot.digest not in named]
+
+
+def is_wanted(snapshot: Snapshot, *, unwanted_since: datetime) -> bool:
+    """Return whether its content was stored after `unwanted_since`, by whomever."""
+    wanted_at = storage.snapshot_wanted_at(snapshot.digest)
+    return wanted_at is not None and wanted_at > unwanted_since
 
 
 def remove(snapshot: Snapshot, *, unwanted_since: datetime) -> bool:
@@ -147,8 +157,7 @@ def remove(snapshot: Snapshot, *, unwanted_since: datetime) -> bool:
     """
     with transaction.atomic():
         _hold(snapshot.digest)
-        wanted_at = storage.snapshot_wanted_at(snapshot.digest)
-        if wanted_at is not None and wanted_at > unwanted_since:
+        if is_wanted(snapshot, unwanted_since=unwanted_since):
             return False
         # Locked: a run that comes now is seen here, or its reference is refused when it is written.
         locked = Snapshot.objects.select_for_update().filter(pk=snapshot.pk).first()
@@ -161,11 +170,11 @@ def remove(snapshot: Snapshot, *, unwanted_since: datetime) -> bool:
     return True
 
 
-def _named_in_documents() -> Iterator[str]:
+def _named_in_documents(pipeline_runs: QuerySet[PipelineRun]) -> Iterator[str]:
     for documents in (
         PipelineDraft.objects.values_list("document", flat=True),
         PublishedPipeline.objects.values_list("definition", flat=True),
-        PipelineRun.objects.values_list("definition", flat=True),
+        pipeline_runs.values_list("definition", flat=True),
     ):
         for document in documents.iterator():
             for step in drawing.steps_of(document).values():

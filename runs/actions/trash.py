@@ -88,6 +88,12 @@ def finish_experiments(*, at: datetime) -> None:
             continue  # a run that came in at that very moment: another time
 
 
+def would_move(run: int) -> set[int]:
+    """Return the rows that `trash_run` would move with the run in the row `run`; none if one of them has not ended."""
+    shown = Run.objects.filter(pk__in=_with_descendants([run]))
+    return set() if shown.filter(status__in=ACTIVE).exists() else set(shown.values_list("pk", flat=True))
+
+
 def get_deleted_run(workspace_id: int, run_id: str) -> Run:
     """Return a run in the trash of the workspace, else raise NotFound."""
     found = Run.with_trash.filter(workspace_id=workspace_id, run_id=run_id, trashed_at__isnull=False)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from runs import limits
 from runs.forms import pipeline_text
+from runs.forms.submit import SubmitForm
 from runs.models import ComputeTarget
 
 _AREA = {"rows": 2, "spellcheck": "false", "class": "mono"}
@@ -127,6 +128,14 @@ class StepForm(DocumentForm):
     def folded_fields(self) -> list[forms.BoundField]:
         """Return the fields that are folded away."""
         return [self[name] for name in self.FOLDED]
+
+
+class StepFilesForm(forms.Form):
+    """Files that become a step, asked for as in a new run."""
+
+    upload = SubmitForm.base_fields["upload"]
+    script = SubmitForm.base_fields["script"]
+    kept_upload = SubmitForm.base_fields["kept_upload"]
 
 
 class PipelineForm(DocumentForm):

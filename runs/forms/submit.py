@@ -31,9 +31,12 @@ class MultipleFiles(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """Any number of files, as a list."""
+    """Any number of files, as a list; empty ones too, such as many an `__init__.py`."""
 
     widget = MultipleFiles
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_empty_file=True, **options)
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
         """Return the files that were chosen; none is an empty list."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from runs.errors import InvalidInput, NotFound
-from runs.storage import files
+from runs.storage import files, paths
 from runs.wording import say
 
 _CHUNK_BYTES = 1 << 20
@@ -88,12 +88,16 @@ def give_up_upload(run_pk: int, path: str, upload: str) -> None:
         shutil.rmtree(_begun(run_pk, path, upload), ignore_errors=True)
 
 
-def delete_old_uploads(*, before: datetime) -> int:
-    """Let go of the uploads to which nothing came since `before`; return how many."""
-    old = [folder for folder in _root().glob("*") if files.modified_at(folder) < before]
-    for folder in old:
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(old)
+def old_uploads(*, before: datetime) -> list[str]:
+    """Return the names of the uploads to which nothing came since `before`, for `delete_upload`."""
+    return [folder.name for folder in _root().glob("*") if files.modified_at(folder) < before]
+
+
+def delete_upload(name: str) -> bool:
+    """Let go of all that lies under this name; return whether it is gone."""
+    folder = paths.join(_root(), name)
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def _root() -> Path:

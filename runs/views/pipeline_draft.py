@@ -12,12 +12,12 @@ from django.views.decorators.http import require_GET, require_POST
 from runs import permissions
 from runs.actions import pipeline_components, pipeline_drafts
 from runs.errors import InvalidInput, RunsError
-from runs.forms.pipeline_draft import PipelineForm, StepForm
+from runs.forms.pipeline_draft import PipelineForm, StepFilesForm, StepForm
 from runs.models import PipelineDraft, Workspace
 from runs.pipelines import drawing
 from runs.pipelines.definition import Problem
 from runs.translation import translated
-from runs.views import graph_drawing
+from runs.views import graph_drawing, step_files
 from runs.views.request import SignedInRequest
 
 
@@ -30,6 +30,8 @@ def pipeline_draft(request: SignedInRequest, workspace_name: str, draft_id: str)
     context = frame(request, workspace, draft, tab="pipeline_draft") | {
         "problems": problems,
         "components": pipeline_components.list_components(workspace),
+        "own_components": pipeline_components.list_own(workspace, draft.document),
+        **step_files.context(StepFilesForm()),
         "step_form": StepForm(auto_id="step-%s"),
         "pipeline_form": PipelineForm(
             part=draft.document, initial={"name": draft.document.get("name", "")}, auto_id="pipeline-%s"

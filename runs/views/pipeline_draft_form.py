@@ -12,18 +12,21 @@ from django.views.decorators.http import require_http_methods
 from runs import permissions
 from runs.actions import pipeline_components, pipeline_drafts
 from runs.errors import RunsError
-from runs.forms.pipeline_draft import PipelineForm, StepForm
+from runs.forms.pipeline_draft import PipelineForm, StepFilesForm, StepForm
 from runs.models import PipelineDraft
 from runs.pipelines import drawing, editing
 from runs.pipelines.definition import BadPipeline
 from runs.translation import translated
-from runs.views import pipeline_draft
+from runs.views import pipeline_draft, step_files
 from runs.views.request import SignedInRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def pipeline_draft_form(request: SignedInRequest, workspace_name: str, draft_id: str) -> HttpResponse:
-    """Show the draft as fields, or keep what was changed in them; `add` also puts a step of the palette in."""
+    """Show the draft as fields, or keep what was changed in them; `add` also puts a step of the palette or of files in.
+
+    Files that were chosen are a step whichever button is pressed.
+    """
     workspace, draft = pipeline_draft.get_draft(request, workspace_name, draft_id)
     data = request.POST if request.method == "POST" else None
     if data is not None:
@@ -34,11 +37,17 @@ def pipeline_draft_form(request: SignedInRequest, workspace_name: str, draft_id:
         StepForm(data, part=step, initial={"name": name}, prefix=f"step-{number}")
         for number, (name, step) in enumerate(drawing.steps_of(draft.document).items())
     ]
-    if data is not None and all([whole.is_valid(), *(form.is_valid() for form in steps)]):
+    files, taken, uploaded = StepFilesForm(), None, None
+    if data is not None and ("files" in data.getlist("add") or "upload" in request.FILES):
+        files = StepFilesForm(data, request.FILES)
+        taken, uploaded = step_files.take(request, workspace, files)
+    if data is not None and all([not files.errors, whole.is_valid(), *(form.is_valid() for form in steps)]):
         try:
             document = _document(draft, whole, steps)
-            if data.get("add"):
-                taken = pipeline_components.take(workspace, data.get("component", ""), at=timezone.now())
+            if "component" in data.getlist("add"):
+                chosen = pipeline_components.take(workspace, data.get("component", ""), at=timezone.now())
+                pipeline_components.put(document, chosen)
+            if taken is not None:
                 pipeline_components.put(document, taken)
             _save(request, draft, document, data.get("revision", ""))
         except RunsError as error:
@@ -51,8 +60,12 @@ def pipeline_draft_form(request: SignedInRequest, workspace_name: str, draft_id:
         "whole": whole,
         "steps": steps,
         "problems": pipeline_drafts.examine(draft.document, workspace=workspace),
-        "components": pipeline_components.list_components(workspace),
-        "has_errors": whole.errors or any(form.errors for form in steps),
+        "components": [
+            *pipeline_components.list_own(workspace, draft.document),
+            *pipeline_components.list_components(workspace),
+        ],
+        **step_files.context(files, uploaded),
+        "has_errors": whole.errors or files.errors or any(form.errors for form in steps),
     }
     return render(request, "pipeline/pipeline_draft_form.html", context, status=422 if context["has_errors"] else 200)
 

@@ -116,7 +116,7 @@ def _page(
     request: SignedInRequest, workspace: Workspace, form: SubmitForm, *, snapshot: Snapshot | None = None
 ) -> HttpResponse:
     if snapshot is not None and not form.data.get("example"):
-        form.data = {**form.data, "kept_upload": submit_files.token_of(snapshot)}
+        submit_files.keep(form, snapshot)
     context = submit_page.context(request, workspace, form) | {
         "examples": examples.list_examples(),
         "kept_files": snapshots.list_members(snapshot) if snapshot else [],

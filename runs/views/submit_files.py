@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import BinaryIO, cast
 
+from django import forms
 from django.core import signing
 from django.utils.translation import gettext as _
 
@@ -24,6 +25,11 @@ def store(request: SignedInRequest, workspace: Workspace, *, at: datetime) -> Sn
     if len(named) == 1 and zipfile.is_zipfile(named[0][1]):
         return snapshots.store_zip(workspace=workspace, source=named[0][1], at=at)
     return snapshots.store_files(workspace=workspace, files=named, at=at) if named else None
+
+
+def keep(form: forms.Form, snapshot: Snapshot) -> None:
+    """Let `form` send back what stands for the files of `snapshot`, beside all else that it holds."""
+    form.data = {**dict(form.data.items()), "kept_upload": token_of(snapshot)}
 
 
 def token_of(snapshot: Snapshot) -> str:

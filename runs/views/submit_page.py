@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
+
 from runs import permissions
 from runs.errors import RunsError
 from runs.forms.submit import SubmitForm
@@ -31,7 +33,7 @@ def config_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def blame(form: SubmitForm, error: RunsError) -> None:
+def blame(form: forms.Form, error: RunsError) -> None:
     """Put what the domain refused beside the field that it is about."""
     name = {"snapshot": "upload", "path": "upload"}.get(error.field, error.field.partition(".")[0])
     form.full_clean()

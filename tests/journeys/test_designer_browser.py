@@ -6,7 +6,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from runs.actions import scheduling
-from runs.models import PipelineDraft, Run, RunType, Schedule, StepRun
+from runs.models import PipelineDraft, Run, RunType, Schedule, Snapshot, StepRun
 from runs.status import RunStatus
 from tests import factories
 from tests.journeys.conftest import SLOW_LINE
@@ -166,6 +166,86 @@ def test_without_scripts_a_draft_is_a_form(page_for, team_mate, workspace, draft
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator(".graph-node")).to_have_count(3)
     assert StepRun.objects.count() == 3
+
+
+def test_a_script_of_ones_own_is_uploaded_in_the_palette(page_for, shoot, team_mate, draft):
+    page = page_for(team_mate)
+    page.goto(draft.get_absolute_url())
+    palette = page.get_by_role("region", name="Steps to add")
+    palette.get_by_text("Upload", exact=True).click()
+    code = {"mimeType": "text/x-python", "buffer": b"print('mine')\n"}
+
+    # Of two files neither is likely: it is asked which, and the files need not be chosen again.
+    palette.get_by_label("Files").set_input_files([{"name": "fit.py", **code}, {"name": "plot.py", **code}])
+    palette.get_by_role("button", name="Upload as a step").click()
+    expect(palette.get_by_label("Script")).to_be_focused()
+    expect(palette.get_by_text("Which file is the script? The files hold fit.py, plot.py.")).to_be_visible()
+    expect(palette.get_by_text("2 files of your upload are kept")).to_be_visible()
+    shoot(page, "designer-upload-refused")
+    expect(palette.get_by_label("Script")).to_have_value("")
+    assert list(saved(page)["steps"]) == ["prepare", "train"]
+    palette.get_by_label("Script").fill("fit.py")
+    palette.get_by_role("button", name="Upload as a step").click()
+    expect(node(page, "fit")).to_be_focused()
+    expect(palette.get_by_label("Script")).to_have_value("")
+
+    # It is a component now, and stays one after a reload.
+    palette.get_by_role("button", name="fit.py").click()
+    expect(node(page, "fit_2")).to_be_visible()
+    steps = saved(page)["steps"]
+    assert steps["fit"] == steps["fit_2"] == {"script": "fit.py", "snapshot": Snapshot.objects.get().digest}
+    page.reload()
+    expect(palette.get_by_role("button", name="fit.py")).to_be_visible()
+    expect(node(page, "fit_2")).to_be_visible()
+
+
+def test_an_upload_that_reaches_no_server_says_so(page_for, team_mate, draft):
+    page = page_for(team_mate)
+    page.goto(draft.get_absolute_url())
+    palette = page.get_by_role("region", name="Steps to add")
+    palette.get_by_text("Upload", exact=True).click()
+    page.route("**/upload/", lambda route: route.abort())
+
+    palette.get_by_role("button", name="Upload as a step").click()
+
+    expect(palette.get_by_role("alert")).to_have_text("Not saved: the server does not answer.")
+    page.unroute("**/upload/")
+    palette.get_by_role("button", name="Upload as a step").click()
+    expect(palette.get_by_text("Choose the files to upload.")).to_be_visible()
+    expect(palette.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_the_upload_is_accessible_and_fits(page_for, shoot, team_mate, workspace, draft, color_scheme, width):
+    page = page_for(team_mate, color_scheme=color_scheme, viewport={"width": width, "height": 860})
+    wide, violations = [], []
+    for name in ("pipeline_draft", "pipeline_draft_form"):
+        page.goto(reverse(name, args=[workspace.name, draft.draft_id]))
+        if name == "pipeline_draft":
+            page.get_by_text("Upload", exact=True).click()
+        page.get_by_role("button", name="Upload as a step").click()
+        expect(page.get_by_text("Choose the files to upload.")).to_be_visible()
+        shoot(page, f"upload-{name}-{color_scheme}-{width}")
+        violations += [
+            (found["id"], found["nodes"][0]["html"][:200]) for found in Axe().run(page).response["violations"]
+        ]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(name)
+
+    assert violations == []
+    assert wide == []
+
+
+def test_without_scripts_the_form_takes_a_script_of_ones_own(page_for, team_mate, workspace, draft):
+    page = page_for(team_mate, java_script_enabled=False)
+    page.goto(reverse("pipeline_draft_form", args=[workspace.name, draft.draft_id]))
+
+    page.get_by_label("Files").set_input_files({"name": "fit.py", "mimeType": "text/x-python", "buffer": b"print(1)\n"})
+    page.get_by_role("button", name="Upload as a step").click()
+
+    expect(page.locator("#id_step-2-name")).to_have_value("fit")
+    assert PipelineDraft.objects.get().document["steps"]["fit"]["script"] == "fit.py"
 
 
 def test_a_schedule_shows_its_next_times_while_it_is_written(page_for, team_mate, workspace):

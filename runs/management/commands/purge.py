@@ -29,7 +29,11 @@ class Command(BaseCommand):
             for rule in RetentionRule.objects.select_related("workspace", "created_by").order_by("pk"):
                 count = retention.found_by(rule, at=at)[: retention.AT_MOST].count()
                 self.stdout.write(f"{rule.workspace}: {rule}: would move {count} runs to the trash.")
-            self.stdout.write(f"Would remove {purge.due(at=at, days=days)} runs for good.")
+            going = purge.due(at=at, days=days)
+            spare = purge.due_snapshots(at=at, without=going)
+            self.stdout.write(f"Would remove {going.count()} runs for good.")
+            self.stdout.write(f"Would remove {len(spare)} snapshots that nothing names any more.")
+            self.stdout.write(f"Would remove {len(purge.due_uploads(at=at))} uploads that came to no end.")
             return
         while purge.measure():
             pass

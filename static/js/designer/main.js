@@ -9,6 +9,7 @@ import { listenToPalette } from "./palette.js";
 import { createPane } from "./pane.js";
 import { createPorts } from "./ports.js";
 import { createStore } from "./store.js";
+import { listenToUpload } from "./upload.js";
 
 const designer = document.getElementById("designer");
 const words = designer.dataset;
@@ -47,7 +48,8 @@ store.subscribe(() => canvas.draw());
 listenToGestures(canvas, store, ports);
 listenToKeys(canvas, store, commands, ports);
 listenToButtons(designer.querySelector(".designer-strip"), store, commands);
-listenToPalette(designer.querySelector(".palette"), canvas, store, (component) => ask(words.componentUrl, { component }));
+const palette = designer.querySelector(".palette");
+listenToUpload(palette, listenToPalette(palette, canvas, store, (component) => ask(words.componentUrl, { component })), words);
 createPane(designer.querySelector(".pane"), store);
 createMinimap(designer.querySelector(".minimap"), canvas, store);
 

@@ -23,10 +23,12 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
 
   palette.addEventListener("click", (event) => {
     const button = event.target.closest("[data-component]");
-    if (button) add(button.dataset.component, free());
+    if (button) add(button.dataset.component);
   });
   palette.addEventListener("dragstart", (event) => {
-    event.dataTransfer.setData("text/x-component", event.target.closest("[data-component]").dataset.component);
+    const button = event.target.closest?.("[data-component]");
+    if (!button) return;
+    event.dataTransfer.setData("text/x-component", button.dataset.component);
     event.dataTransfer.effectAllowed = "copy";
   });
   canvas.root.addEventListener("dragover", (event) => {
@@ -42,7 +44,10 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
 
   async function add(component, place) {
     const found = await fetchStep(component);
-    if (!found) return;
+    if (found) put(found, place);
+  }
+
+  function put(found, place = free()) {
     let name = "";
     store.change(({ document, positions }) => {
       name = addStep(document, found.name, found.step);
@@ -66,4 +71,6 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
     const lowest = places.reduce((a, b) => (b[1] > a[1] ? b : a));
     return [lowest[0], lowest[1] + HEIGHT + 68];
   }
+
+  return put;
 }

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import threading
 from datetime import timedelta
 
@@ -11,8 +12,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from runs import storage
-from runs.actions import purge, snapshots, trash
-from runs.models import PipelineDraft, PipelineRun, PublishedPipeline, Run, RunType, Snapshot
+from runs.actions import purge, retention, snapshots, trash
+from runs.models import Experiment, PipelineDraft, PipelineRun, PublishedPipeline, Run, RunType, Snapshot
 from runs.status import RunStatus
 from tests import factories
 
@@ -113,6 +114,64 @@ def test_a_row_whose_bytes_are_gone_already_goes(code, now):
     call_command("purge")
 
     assert not Snapshot.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", [0, 30])
+def test_a_dry_run_counts_what_a_purge_removes(days, workspace, experiment, owner, now, capsys):
+    def ended(text, *, room=experiment, parent=None, deleted_days=None):
+        code = aged(store(workspace, now, text), now)
+        run = factories.run(room, by=owner, status=RunStatus.FAILED, snapshot=code, parent=parent)
+        Run.objects.filter(pk=run.pk).update(ended_at=now - 3 * DAY)
+        if deleted_days is not None:
+            trash.trash_run(run=run, at=now - deleted_days * DAY)
+        return run
+
+    # Named by nothing, and that just now; by runs that stay, one of them with a rule, and that go.
+    aged(store(workspace, now, b"unnamed"), now)
+    store(workspace, now, b"just stored")
+    ended(b"stays")
+    found = ended(b"a rule finds it", room=factories.experiment(workspace, "old"))
+    ended(b"its child", parent=found)
+    retention.add_rule(workspace=workspace, query="experiment:old", after_days=1, by=owner, at=now)
+    ended(b"deleted today", deleted_days=0)
+    ended(b"deleted last month", deleted_days=31)
+    # By the document of a pipeline alone, whose run goes.
+    pipeline = factories.run(experiment, by=owner, run_type=RunType.PIPELINE, status=RunStatus.FAILED)
+    step = {"script": "train.py", "snapshot": aged(store(workspace, now, b"step"), now).digest}
+    factories.pipeline_run(pipeline, definition={"name": "p", "steps": {"a": step}})
+    trash.trash_run(run=pipeline, at=now - 31 * DAY)
+    # Of an experiment whose deletion was stopped at once, and what a purge that was stopped had marked.
+    halfway = factories.experiment(workspace, "halfway")
+    factories.run(halfway, by=owner, status=RunStatus.FAILED, snapshot=aged(store(workspace, now, b"half"), now))
+    Experiment.objects.filter(pk=halfway.pk).update(trashed_at=now - 31 * DAY)
+    marked = ended(b"marked", deleted_days=1)
+    Run.with_trash.filter(pk=marked.pk).update(purged_at=now)
+    # Parts of a file that came to no end, and of one that is on its way.
+    storage.begin_upload(found.pk, "old.bin")
+    (upload,) = (storage.files.snapshot_folder().parent / "uploads").iterdir()
+    os.utime(upload, (0, 0))
+    storage.begin_upload(found.pk, "new.bin")
+    rows, files = Snapshot.objects.count(), len(list(files_of_snapshots()))
+
+    call_command("purge", "--dry-run", f"--days={days}")
+    would = told(capsys)
+    assert (Snapshot.objects.count(), len(list(files_of_snapshots()))) == (rows, files)
+    runs = Run.with_trash.count()
+    call_command("purge", f"--days={days}")
+
+    assert would == told(capsys) == [runs - Run.with_trash.count(), rows - Snapshot.objects.count(), 1]
+    assert would == ([7, 8, 1] if days == 0 else [4, 5, 1])
+    assert len(list(files_of_snapshots())) == files - would[1]
+
+
+def files_of_snapshots():
+    return storage.files.snapshot_folder().rglob("*.zip")
+
+
+def told(capsys):
+    """Return how many runs and snapshots the command says that it removed, or would remove."""
+    return [int(count) for count in re.findall(r"emoved? (\d+) ", capsys.readouterr().out)]
 
 
 @pytest.mark.django_db(transaction=True)

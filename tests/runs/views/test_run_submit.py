@@ -107,6 +107,12 @@ def test_several_files_take_their_requirements_along(client_for, team_mate, addr
     assert (run.script, run.requirements) == ("main.py", "requirements.txt")
 
 
+def test_a_file_may_be_empty(client_for, team_mate, address):
+    client_for(team_mate).post(address, fields(upload=[script("main.py"), script("__init__.py", "")], script="main.py"))
+
+    assert snapshots.paths(Run.objects.get().snapshot) == {"main.py", "__init__.py"}
+
+
 def test_requirements_may_be_left_out(client_for, team_mate, address):
     client_for(team_mate).post(
         address, fields(upload=[script(), script("requirements.txt", "numpy\n")], requirements="none")
@@ -168,12 +174,14 @@ def test_a_mistake_is_shown_beside_its_field_and_nothing_is_submitted(client_for
 
 def test_files_are_kept_when_another_field_is_wrong(client_for, team_mate, address):
     client = client_for(team_mate)
-    refused = client.post(address, fields(arguments="'"))
-    kept = refused.context["form"].data["kept_upload"]
+    refused = client.post(address, fields(arguments="'", display_name="Try"))
+    form = refused.context["form"]
+    kept = form.data["kept_upload"]
 
     client.post(address, {**fields(kept_upload=kept), "upload": []})
 
     assert "1 file of your upload is kept" in refused.content.decode()
+    assert (form["arguments"].value(), form["display_name"].value()) == ("'", "Try")
     assert Run.objects.get().script == "train.py"
 
 
