@@ -108,7 +108,10 @@ def _target(call: Call, path: str) -> tuple[Run, str, str]:
 
     The client says where the file lies on its own disk; the last part of that is its name.
     """
-    name = call.fields.text("path", required=True).replace("\\", "/").rpartition("/")[2]
+    given = call.fields.text("path", required=True)
+    name = given.replace("\\", "/").rpartition("/")[2]
+    if not name:
+        raise errors.wrong("path", given, "Expected the path of a file.")
     run, inside = artifacts.resolve(call, f"{path.strip('/')}/{name}")
     call.check_can_write(run)
     return run, inside, name

@@ -148,7 +148,14 @@ def test_an_id_opens_one_file_of_one_run_and_is_no_path(mlflow, root, experiment
 
 @pytest.mark.parametrize(
     ("path", "parts", "status"),
-    [("/x/..", 1, 400), ("", 1, 400), ("big.bin", 0, 400), ("big.bin", 10_001, 400), ("big.bin", "x", 400)],
+    [
+        ("/x/..", 1, 400),
+        ("", 1, 400),
+        ("dir/", 1, 400),
+        ("big.bin", 0, 400),
+        ("big.bin", 10_001, 400),
+        ("big.bin", "x", 400),
+    ],
 )
 def test_an_upload_that_cannot_be_is_refused_at_once(mlflow, root, settings, path, parts, status):
     address = f"{FILES}/mpu/create/{root}"
