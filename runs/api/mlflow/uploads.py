@@ -5,6 +5,7 @@ signed. Here parts come to this server, with the sign-in that the client came wi
 it may no longer do is refused for the next part.
 """
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -50,7 +51,7 @@ def store_part(call: Call, path: str) -> HttpResponse:
     call.check_can_write(run)
     query = call.request.GET
     number = query.get("part_number", "")
-    if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= _PARTS):
+    if not (re.fullmatch(r"[0-9]{1,5}", number) and 1 <= int(number) <= _PARTS):
         raise errors.wrong("part_number", number, f"It must be between 1 and {_PARTS:,}.")
 
     body = artifacts.body(call.request)

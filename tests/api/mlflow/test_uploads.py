@@ -166,7 +166,7 @@ def test_an_upload_that_cannot_be_is_refused_at_once(mlflow, root, settings, pat
     assert not (Path(settings.STUDIO_HOME) / "data" / "uploads").exists()
 
 
-@pytest.mark.parametrize("number", ["0", "10001", "x", "", "-1", "1" * 30])
+@pytest.mark.parametrize("number", ["0", "10001", "x", "", "-1", "00000000012345"])
 def test_a_part_has_a_number(mlflow, root, number):
     upload = Upload(mlflow, root)
     address = upload.begun.json()["credentials"][0]["url"].replace("part_number=1", f"part_number={number}")
