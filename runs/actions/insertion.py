@@ -28,7 +28,10 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 _latest_number = Prepared(
     lambda experiment: (
-        Experiment.objects.select_for_update().filter(pk=experiment).values_list("latest_run_number", flat=True)
+        # The key is left alone: all that is logged in the experiment refers to it, and would wait at its commit.
+        Experiment.objects.select_for_update(no_key=True)
+        .filter(pk=experiment)
+        .values_list("latest_run_number", flat=True)
     )
 )
 _RUN_COLUMNS = tuple(str(field.column) for field in Run._meta.concrete_fields if not field.primary_key)
