@@ -152,10 +152,11 @@ class _Parameters:
 
 def _adapted(value: Any) -> Any:
     """Return a value as the driver takes it."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    if isinstance(value, list) and connection.vendor == "sqlite":
+    if isinstance(value, datetime):
+        return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
+    if isinstance(value, list) and connections[DEFAULT_DB_ALIAS].vendor == "sqlite":
         return json.dumps(value)
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+    return value
 
 
 class _Compiled:
@@ -169,8 +170,11 @@ class _Compiled:
         compiler = self._queryset.query.get_compiler(DEFAULT_DB_ALIAS)
         self._statement, parameters = compiler.as_sql()
         self._parameters = _Parameters(parameters, marks)
-        converters = {} if is_raw else compiler.get_converters([column for column, _, _ in compiler.select])
+        columns = [column for column, _, _ in compiler.select]
+        converters = {} if is_raw else compiler.get_converters(columns)
+        has_composite = compiler.has_composite_fields(columns)
         compiler.get_converters = lambda _: converters
+        compiler.has_composite_fields = lambda _: has_composite
         self._queryset.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
         self._compiler = compiler
 

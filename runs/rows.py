@@ -33,8 +33,10 @@ def insert(
     or nothing is. Instants know their zone; JSON comes as what it says. Return the columns `returning`, which are for
     PostgreSQL, of what was inserted or changed.
     """
-    statement = _insertion(connection.vendor, model, tuple(columns), tuple(unique), tuple(update), tuple(returning))
-    return _write(statement, model, columns, rows, is_asked=bool(returning))
+    rows = list(rows)
+    names = (tuple(columns), tuple(unique), tuple(update), tuple(returning))
+    statement = _insertion(connection.vendor, model, *names, is_one=len(rows) == 1)
+    return _write(statement, model, columns, rows, is_one=len(rows) == 1, is_asked=bool(returning))
 
 
 def update(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
@@ -42,11 +44,11 @@ def update(model: type[Model], columns: Sequence[str], rows: Rows) -> None:
     if connection.vendor == "sqlite":
         # In the order of the marks.
         columns, rows = [*columns[1:], columns[0]], [(*values, key) for key, *values in rows]
-    _write(_change(connection.vendor, model, tuple(columns)), model, columns, rows)
+    _write(_change(connection.vendor, model, tuple(columns)), model, columns, rows, is_one=False, is_asked=False)
 
 
 def _write(
-    statement: str, model: type[Model], columns: Sequence[str], rows: Rows, *, is_asked: bool = False
+    statement: str, model: type[Model], columns: Sequence[str], rows: Rows, *, is_one: bool, is_asked: bool
 ) -> list[tuple[Any, ...]]:
     by_column = list(zip(*rows, strict=True))
     if not by_column:
@@ -55,10 +57,10 @@ def _write(
         if isinstance(_field(model, column), JSONField):
             by_column[number] = tuple(None if value is None else json.dumps(value) for value in by_column[number])
     if connection.vendor != "sqlite":
-        arrays = list(map(list, by_column))
+        values = [column[0] if is_one else list(column) for column in by_column]
         if is_asked:
-            return statements.ask(statement, arrays)
-        statements.tell(statement, arrays)
+            return statements.ask(statement, values)
+        statements.tell(statement, values)
         return []
     for number, column in enumerate(columns):
         if isinstance(_field(model, column), DateTimeField):
@@ -76,9 +78,12 @@ def _insertion(
     unique: tuple[str, ...],
     update: tuple[str, ...],
     returning: tuple[str, ...],
+    *,
+    is_one: bool,
 ) -> str:
     values = f"VALUES ({', '.join(['%s'] * len(columns))})"
-    if vendor == "postgresql":
+    # For one row the driver would take longer to write the arrays than for all else.
+    if vendor == "postgresql" and not is_one:
         values = f"SELECT * FROM {_arrays(model, columns)}"  # noqa: S608
     statement = f"INSERT INTO {_quoted(model._meta.db_table)} ({_names(columns)}) {values}"
     if unique:

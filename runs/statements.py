@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from django.db import connection as _connection
-
-connection: Any = _connection  # each backend has its own attributes
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 def ask(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -18,7 +16,7 @@ def ask(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
 def ask_for(statement: str, values: Sequence[Any], *, is_raw: bool = False) -> Callable[[], list[tuple[Any, ...]]]:
     """Send a statement and return what returns its rows, once; raw ones as the driver makes them the fastest."""
     cursor = _cursor()
-    if is_raw and connection.vendor == "postgresql":
+    if is_raw and cursor.db.vendor == "postgresql":
         # Its own loader, in C, instead of Django's: the session's zone is UTC either way.
         cursor.cursor.adapters.register_loader("timestamptz", _loader_of_instants())
     cursor.execute(statement, values)
@@ -44,6 +42,7 @@ def together() -> Iterator[None]:
     For reads, or inside a transaction. What one of them raises comes when something is read, or
     at the end of the block: nothing inside may catch it and go on, or read by a server-side cursor.
     """
+    connection = _connection()
     if connection.vendor != "postgresql" or not connection.Database.Pipeline.is_supported():
         yield
         return
@@ -60,11 +59,17 @@ def _loader_of_instants() -> Any:
     return adapters.get_loader(adapters.types["timestamptz"].oid, Format.TEXT)
 
 
+def _connection() -> Any:  # each backend has its own attributes
+    return connections[DEFAULT_DB_ALIAS]
+
+
 def _cursor() -> Any:
+    connection = _connection()
     if connection.vendor != "postgresql":
         return connection.cursor()
     # Django's own binds values on this side, so that each statement is a new one; with this one PostgreSQL
     # parses and plans a statement that comes again only once in a connection: see `prepare_threshold`.
-    cursor = connection.cursor()
-    cursor.cursor = connection.Database.Cursor(connection.connection)
-    return cursor
+    # It comes by the steps of `connection.cursor()`, which would make Django's own first.
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    return connection._prepare_cursor(connection.Database.Cursor(connection.connection))

@@ -124,7 +124,7 @@ def describe(
 ) -> Experiment:
     """Change the description, add or change `tags`, and take away those named in `remove_tags`; None leaves as is."""
     with transaction.atomic():
-        held = Experiment.objects.select_for_update().get(pk=experiment.pk)
+        held = Experiment.objects.select_for_update(no_key=True).get(pk=experiment.pk)
         if description is not None:
             held.description = checks.text(description, field="description", limit=limits.DESCRIPTION_LENGTH)
         merged = {**held.tags, **checks.tags(tags or {})}

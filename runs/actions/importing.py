@@ -67,7 +67,7 @@ def import_runs(*, experiment: Experiment, runs: Sequence[Tracked], by: User, at
     made: list[Run] = []
     try:
         with transaction.atomic():
-            before = Experiment.objects.select_for_update().get(pk=experiment.pk)
+            before = Experiment.objects.select_for_update(no_key=True).get(pk=experiment.pk)
             for parent_id, group in groupby(fresh, key=attrgetter("parent_run_id")):
                 made += _insert(
                     experiment, list(group), parent=_parent(experiment, parent_id), by=by, at=at, actor=actor

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -28,7 +29,10 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 _latest_number = Prepared(
     lambda experiment: (
-        Experiment.objects.select_for_update().filter(pk=experiment).values_list("latest_run_number", flat=True)
+        # The key is left alone: all that is logged in the experiment refers to it, and would wait at its commit.
+        Experiment.objects.select_for_update(no_key=True)
+        .filter(pk=experiment)
+        .values_list("latest_run_number", flat=True)
     )
 )
 _RUN_COLUMNS = tuple(str(field.column) for field in Run._meta.concrete_fields if not field.primary_key)
@@ -130,13 +134,15 @@ def insert(
 
 
 def _insert_rows(runs: list[Run]) -> None:
-    """Insert the rows of `runs` and give them their keys. Of some sixty columns the ORM would write a new statement."""
-    values = [tuple(getattr(run, name) for name in _RUN_COLUMNS) for run in runs]
+    """Insert the rows of `runs` and give them their keys. Of so many columns the ORM would write a new statement."""
+    # Nulls go without saying: with all columns psycopg would read the statement anew each time (from 50 values on).
+    columns = [name for name in _RUN_COLUMNS if any(getattr(run, name) is not None for run in runs)]
+    values = map(attrgetter(*columns), runs)
     if connection.vendor == "sqlite":
-        rows.insert(Run, _RUN_COLUMNS, values)
+        rows.insert(Run, columns, values)
         made = _keys_of([run.run_id for run in runs])
     else:
-        made = rows.insert(Run, _RUN_COLUMNS, values, returning=("run_id", "id"))
+        made = rows.insert(Run, columns, values, returning=("run_id", "id"))
     by_run_id = dict(made)
     for run in runs:
         run.pk = by_run_id[run.run_id]

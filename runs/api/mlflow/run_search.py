@@ -185,6 +185,10 @@ def _stretches(found: RunQuerySet, orders: list[Order], own: int | None) -> list
     number, then the runs without it. Infinities are the ends of the values.
     """
     first, *others = orders
+    if first == Order("attribute", "end_time", is_falling=True):
+        # PostgreSQL's index has those without an end before the latest, and walks no other way than it has them.
+        ended = found.filter(ended_at__isnull=False)
+        return [_ordered(ended, others, F("ended_at").desc()), _ordered(found.filter(ended_at__isnull=True), others)]
     if first.entity != "metric":
         return [_ordered(found, orders)]
     named = {"name": first.key} if own is None else {"name": first.key, "experiment": own}
@@ -230,7 +234,9 @@ def _ordered(found: RunQuerySet, orders: list[Order], *leading: Any) -> RunQuery
                 value = F(f"order{number}__value")
         if order.key == "mlflow.runName":
             value = F("display_name")
-        keys.append(value.desc(nulls_last=True) if order.is_falling else value.asc(nulls_last=True))
+        # A start is always there: to say where none would stand keeps PostgreSQL from the index.
+        nulls_last = None if value is _START else True
+        keys.append(value.desc(nulls_last=nulls_last) if order.is_falling else value.asc(nulls_last=nulls_last))
         if order.entity == "metric":
             # After the values those that are no number, then those that are not there.
             is_absent = Case(When(**{f"order{number}__id__isnull": True}, then=Value(1)), default=Value(0))

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         for experiment_pk in Experiment.objects.order_by("pk").values_list("pk", flat=True):
             # One experiment at a time: a count must not change between reading and repairing it.
             with transaction.atomic():
-                experiment = Experiment.objects.select_for_update().get(pk=experiment_pk)
+                experiment = Experiment.objects.select_for_update(no_key=True).get(pk=experiment_pk)
                 for line in [*_recount(experiment, options["check"]), *_find_latest(experiment, options["check"])]:
                     self.stdout.write(f"{experiment.name}: {line}")
                     drifted += 1

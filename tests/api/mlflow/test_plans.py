@@ -58,6 +58,20 @@ def test_no_search_reads_all_runs(mlflow, experiment, runs, few, monkeypatch):
     assert not [sql for sql in of_runs if reads_all(plan_of(sql))]
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("order", ["start_time DESC", "start_time ASC", "end_time DESC", "end_time ASC"])
+def test_no_order_by_a_time_sorts_all_runs(mlflow, experiment, runs, order):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_sort = off")  # else sixty are sorted at less cost
+
+    with CaptureQueriesContext(connection) as captured:
+        mlflow.search(experiment, order_by=[order], max_results=5)
+
+    pages = [query["sql"] for query in captured if query["sql"].endswith("LIMIT 6")]
+    assert pages
+    assert not [step for sql in pages for step in plan_of(sql) if step.lstrip(" ->").startswith("Sort  (")]
+
+
 def make_many(cursor):
     """Let SQLite believe that there are a thousand times as many runs."""
     cursor.execute("SELECT tbl, idx, stat FROM sqlite_stat1")

@@ -103,14 +103,16 @@ def test_a_filter_finds_what_mlflow_finds(mlflow, experiment, runs, text, found)
         (["tags.none", "metrics.acc ASC"], "abc"),
         (["attributes.start_time ASC"], "abc"),
         (["status DESC", "run_name"], "bca"),
+        (["attributes.start_time DESC"], "cba"),
         (["end_time"], "acb"),
+        (["end_time DESC"], "acb"),
     ],
 )
 def test_an_order_puts_odd_values_after_others_and_missing_ones_last(mlflow, experiment, runs, order, found):
     assert "".join(mlflow.names(experiment, order_by=order)) == found
 
 
-@pytest.mark.parametrize("order", [[], ["metrics.acc"], ["params.lr DESC"]])
+@pytest.mark.parametrize("order", [[], ["metrics.acc"], ["params.lr DESC"], ["end_time DESC"]])
 def test_pages_join_without_gap_or_overlap(mlflow, experiment, runs, order):
     whole = mlflow.names(experiment, order_by=order)
     names, token = [], ""

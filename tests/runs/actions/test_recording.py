@@ -1,9 +1,10 @@
 """What scripts write down arrives once, in order and with true summaries."""
 
 import pytest
+from django.db import connection, transaction
 
 from runs import dispatch, limits
-from runs.actions import batches, pyramid, recording
+from runs.actions import batches, pyramid, recording, submission
 from runs.errors import InvalidInput
 from runs.models import Metric, MetricPoint
 from runs.status import RunStatus
@@ -106,6 +107,23 @@ def test_a_batch_sent_many_times_at_once_is_stored_once(experiment, owner, noon)
     results = in_threads(5, lambda _: log(run, noon, P("x", value=1), batch_id="same"))
 
     assert sorted(results) == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_nothing_that_is_logged_waits_for_a_run_that_is_being_made(experiment, owner, noon):
+    run = factories.run(experiment, by=owner, status=RunStatus.RUNNING)
+
+    def log_at_once(_):
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '1s'")
+        return log(run, noon, P("x", value=1))
+
+    with transaction.atomic():
+        submission.start_interactive(experiment=experiment, by=owner, at=noon)
+        results = in_threads(1, log_at_once)
+
+    assert results == [1]
 
 
 STREAM = [(1, 0.5), (2, -1.0), (2, 7.0), (1, 9.0), (3, float("nan")), (4, 2.0), (3, 1.0), (4, 2.0), (5, 1.5)]
