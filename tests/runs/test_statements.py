@@ -63,6 +63,7 @@ def test_what_comes_again_is_planned_once(run):
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_the_server_closed_is_replaced_before_the_next_request():
+    connection.ensure_connection()
     assert connection.is_usable()
     pid = statements.ask("SELECT pg_backend_pid()", [])[0][0]
     other = connection.copy()
@@ -77,6 +78,7 @@ def test_a_connection_that_the_server_closed_is_replaced_before_the_next_request
 
 @pytest.mark.postgres
 def test_a_connection_that_was_used_just_now_is_not_asked(monkeypatch, run):
+    connection.ensure_connection()
     assert connection.is_usable()
     with monkeypatch.context() as patched:
         patched.setattr(connection.connection, "cursor", lambda *_, **__: pytest.fail("It was asked."))
