@@ -110,6 +110,15 @@ class Product:
             lambda: not self.processes(), seconds=deadline - time.monotonic(), about=lambda: str(self.processes())
         )
 
+    def kill(self) -> None:
+        """Kill every process of it, at once."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def _processes(self) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if self._carries(process)]
 
@@ -178,12 +187,7 @@ def running(
     try:
         yield product
     finally:
-        if product.process.poll() is None:
-            product.process.kill()
-            product.process.wait()
-        for process in product._processes():
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        product.kill()
 
 
 def eventually(is_so: Callable[[], object], *, seconds: float = 30, about: Callable[[], str] = str) -> None:

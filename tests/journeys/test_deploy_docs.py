@@ -159,10 +159,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
             yield host
         finally:
             for service in host.services.values():
-                service.process.kill()
-                service.process.wait()
-                for process in service._processes():
-                    process.kill()
+                service.kill()
             admin = ["psql", "-h", server.hostname, "-p", str(server.port), "-U", server.username, "-d", "postgres"]
             for command in (f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"DROP ROLE IF EXISTS {name}"):
                 subprocess.run([*admin, "-qc", command], check=True)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,19 @@ def studio_home(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def server(person, live_server, settings, studio_home) -> Iterator[str]:
-    """The address of the live server."""
+    """The address of the live server. What a worker still runs at the test's end is stopped."""
     settings.STUDIO_URL = live_server.url
     settings.STUDIO_HOME = studio_home
     yield live_server.url
     outbox.flush(5)
     heartbeats._driven.clear()
+    # A worker that another test asked for stands by, and may have taken a run of this one.
+    for run in Run.objects.active().exclude(run_type="interactive"):
+        with suppress(cancellation.AlreadyEnded):  # with its parent, say
+            cancellation.request_cancel(run=run, by=run.submitted_by, at=timezone.now(), grace_seconds=0)
+    ends_at = time.monotonic() + 20
+    while Attempt.objects.live().exists() and time.monotonic() < ends_at:
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="package")
@@ -99,14 +107,8 @@ def standing_worker(live_server, studio_home) -> Iterator[subprocess.Popen]:
 
 
 @pytest.fixture
-def worker(server, standing_worker) -> Iterator[None]:
-    """A real worker; whatever it still runs at the test's end is stopped."""
-    yield
-    for run in Run.objects.active().exclude(run_type="interactive"):
-        cancellation.request_cancel(run=run, by=run.submitted_by, at=timezone.now(), grace_seconds=0)
-    ends_at = time.monotonic() + 20
-    while Attempt.objects.live().exists() and time.monotonic() < ends_at:
-        time.sleep(0.1)
+def worker(server, standing_worker) -> None:
+    """A real worker."""
 
 
 @pytest.fixture
