@@ -52,6 +52,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "tag and metric filter": {"filter": "tags.team = 'red' and metrics.accuracy > 0.9"},
     "param LIKE": {"filter": "params.optimizer LIKE 'ada%'"},
     "order by metric": {"order_by": ["metrics.accuracy DESC"]},
+    "order by param": {"order_by": ["params.lr DESC"]},
     "tag filter, order by metric": {"filter": "tags.team = 'red'", "order_by": ["metrics.accuracy DESC"]},
 }
 DEEP = "page at 90 % of the depth"

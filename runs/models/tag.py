@@ -22,6 +22,13 @@ class ValueHead(models.Func):
     output_field = models.TextField()
 
 
+class ValueStart(models.Func):
+    """The start of a value as it is written, to order by."""
+
+    template = "SUBSTR(%(expressions)s, 1, 64)"
+    output_field = models.TextField()
+
+
 class TagQuerySet(models.QuerySet["Tag"]):
     """Tags, by who wrote them."""
 
@@ -50,6 +57,8 @@ class Tag(models.Model):
             models.Index(fields=["key", "-run"], name="tag_by_key"),
             models.Index(F("key"), ValueHead("value"), F("run").desc(), name="tag_by_value"),
             models.Index(F("experiment"), F("key"), ValueHead("value"), F("run").desc(), name="tag_of_experiment"),
+            # An experiment's runs in MLflow's order of a tag.
+            models.Index(F("experiment"), F("key"), ValueStart("value"), name="tag_as_written"),
         ]
 
     def __str__(self) -> str:
@@ -114,6 +123,8 @@ class Param(models.Model):
                 condition=Q(number__isnull=True),
                 name="param_text_of_experiment",
             ),
+            # An experiment's runs in MLflow's order of a param, in which numbers are texts.
+            models.Index(F("experiment"), F("name"), ValueStart("value"), name="param_as_written"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """Foreign clients in environments of their own, and a running product for them to talk to."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -25,10 +26,12 @@ def environment(request: pytest.FixtureRequest) -> Callable[..., Path]:
     def made(*packages: str) -> Path:
         named = f"{packages[0].replace('==', '-')}-{zlib.crc32(' '.join(packages).encode()):08x}"
         folder = request.config.cache.mkdir(f"compat-{named}")
-        if not (folder / "complete").exists():
-            _uv("venv", "--clear", "--python", "3.11", str(folder / "venv"))
-            _uv("pip", "install", "--python", str(folder / "venv" / "bin" / "python"), *packages)
-            (folder / "complete").touch()
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may want the same one
+            if not (folder / "complete").exists():
+                _uv("venv", "--clear", "--python", "3.11", str(folder / "venv"))
+                _uv("pip", "install", "--python", str(folder / "venv" / "bin" / "python"), *packages)
+                (folder / "complete").touch()
         return folder / "venv" / "bin"
 
     return made

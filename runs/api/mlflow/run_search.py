@@ -7,15 +7,16 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, CharField, Exists, F, FilteredRelation, OuterRef, Q, Value, When
+from django.db.models import Case, CharField, Exists, F, FilteredRelation, Model, OrderBy, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import In
+from django.db.models.lookups import GreaterThanOrEqual, In
 from django.utils import timezone
 
 from runs.api.mlflow import errors, shapes
 from runs.api.mlflow.calls import Call
-from runs.models import Experiment, Metric, Run, Workspace
+from runs.models import Experiment, Metric, Param, Run, Tag, Workspace
 from runs.models.run import RunQuerySet
+from runs.models.tag import ValueStart
 from runs.search import QuerySyntaxError, filters, mlflow, plan
 from runs.search.fields import Scope
 from runs.search.mlflow import Order
@@ -42,6 +43,12 @@ _COLUMNS = {
         *(When(status__in=ours, then=Value(theirs)) for theirs, ours in _STATUSES.items()), output_field=CharField()
     ),
 }
+# What hangs on runs: the relation, its rows, and the column of their keys.
+_RELATIONS: dict[str, tuple[str, type[Model], str]] = {
+    "metric": ("metrics", Metric, "name"),
+    "parameter": ("params", Param, "name"),
+    "tag": ("tags", Tag, "key"),
+}
 _ORDERS_AT_MOST = 20
 
 
@@ -62,8 +69,8 @@ def search(call: Call) -> Answer:
     except QuerySyntaxError as error:
         raise errors.invalid(error.message) from None
     if orders:
-        # The runs of one experiment are walked in the order of its metrics' index.
-        own = experiments[0].pk if len(experiments) == 1 and orders[0].entity == "metric" else None
+        # The runs of one experiment are walked in the order of an index of what hangs on them.
+        own = experiments[0].pk if len(experiments) == 1 and _hangs_on_runs(orders[0]) else None
         among = runs if own is None else _in_view(call, experiments, view, is_hidden=True)
         keys, following = _page_ordered(plan.narrow(among, condition), orders, own, token, limit)
     else:
@@ -189,14 +196,22 @@ def _stretches(found: RunQuerySet, orders: list[Order], own: int | None) -> list
         # PostgreSQL's index has those without an end before the latest, and walks no other way than it has them.
         ended = found.filter(ended_at__isnull=False)
         return [_ordered(ended, others, F("ended_at").desc()), _ordered(found.filter(ended_at__isnull=True), others)]
-    if first.entity != "metric":
-        return [_ordered(found, orders)]
+    if first.entity == "metric":
+        return _by_metric(found, orders, own)
+    if own is not None:
+        return _by_text(found, orders, own)
+    return [_ordered(found, orders)]
+
+
+def _hangs_on_runs(order: Order) -> bool:
+    return order.entity in _RELATIONS and order.key != "mlflow.runName"
+
+
+def _by_metric(found: RunQuerySet, orders: list[Order], own: int | None) -> list[RunQuerySet]:
+    first, *others = orders
     named = {"name": first.key} if own is None else {"name": first.key, "experiment": own}
-    condition = Q(**{f"metrics__{column}": value for column, value in named.items()})
-    of_metric = found.alias(first=FilteredRelation("metrics", condition=condition))
-    finite: RunQuerySet = of_metric.filter(first__latest_value__isnull=False)
-    value = F("first__latest_value")
-    finite = _ordered(finite, others, value.desc() if first.is_falling else value.asc())
+    finite = _joined(found, "first", first, own).filter(Q(first__latest_value__isnull=False))
+    finite = _ordered(finite, others, _towards(first, F("first__latest_value")))
 
     def odd(test: Q) -> RunQuerySet:
         held = Metric.objects.filter(test, latest_value__isnull=True, **named)
@@ -212,26 +227,41 @@ def _stretches(found: RunQuerySet, orders: list[Order], own: int | None) -> list
     return [ends[0], finite, ends[1], rest, _ordered(without, others)]
 
 
+def _by_text(found: RunQuerySet, orders: list[Order], own: int) -> list[RunQuerySet]:
+    """Return the runs of one experiment that have a param or a tag, in the order of its values, then the others."""
+    first, *others = orders
+    start = ValueStart("first__value")
+    # All of them, asked so that SQLite takes the index for a short way.
+    is_held = Q(GreaterThanOrEqual(start, Value("")), first__value__isnull=False)
+    held = _joined(found, "first", first, own).filter(is_held)
+    valued = _ordered(held, others, _towards(first, start), _towards(first, F("first__value")))
+    _, model, key = _RELATIONS[first.entity]
+    of_run = model._default_manager.filter(run=OuterRef("pk"), value__isnull=False, **{key: first.key})
+    return [valued, _ordered(found.exclude(Exists(of_run)).filter(experiment=own), others)]
+
+
+def _towards(order: Order, value: Any) -> OrderBy:
+    return OrderBy(value, descending=order.is_falling)
+
+
+def _joined(found: RunQuerySet, alias: str, order: Order, own: int | None = None) -> RunQuerySet:
+    """Return `found` with what `order` asks for beside each run, as `alias`."""
+    relation, _, key = _RELATIONS[order.entity]
+    condition = Q(**{f"{relation}__{key}": order.key})
+    if own is not None:
+        condition &= Q(**{f"{relation}__experiment": own})
+    return found.alias(**{alias: FilteredRelation(relation, condition=condition)})
+
+
 def _ordered(found: RunQuerySet, orders: list[Order], *leading: Any) -> RunQuerySet:
     """Return `found` ordered by `leading`, then `orders`, then the start. What has no value is last."""
     keys = list(leading)
     for number, order in enumerate(orders):
-        match order.entity:
-            case "attribute":
-                value: Any = _COLUMNS[order.key]
-            case "metric":
-                found = found.alias(
-                    **{f"order{number}": FilteredRelation("metrics", condition=Q(metrics__name=order.key))}
-                )
-                value = F(f"order{number}__latest_value")
-            case "parameter":
-                found = found.alias(
-                    **{f"order{number}": FilteredRelation("params", condition=Q(params__name=order.key))}
-                )
-                value = F(f"order{number}__value")
-            case _:
-                found = found.alias(**{f"order{number}": FilteredRelation("tags", condition=Q(tags__key=order.key))})
-                value = F(f"order{number}__value")
+        if order.entity == "attribute":
+            value: Any = _COLUMNS[order.key]
+        else:
+            found = _joined(found, f"order{number}", order)
+            value = F(f"order{number}__{'latest_value' if order.entity == 'metric' else 'value'}")
         if order.key == "mlflow.runName":
             value = F("display_name")
         # A start is always there: to say where none would stand keeps PostgreSQL from the index.

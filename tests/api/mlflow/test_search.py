@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from runs.models import Run
 from tests import factories
 from tests.api.mlflow.conftest import metric, pair
 
@@ -99,6 +100,7 @@ def test_a_filter_finds_what_mlflow_finds(mlflow, experiment, runs, text, found)
         (["metrics.acc DESC"], "abc"),
         (["params.lr ASC"], "abc"),
         (["params.lr DESC"], "cba"),
+        (["tags.team"], "bac"),
         (["tags.team DESC"], "abc"),
         (["tags.none", "metrics.acc ASC"], "abc"),
         (["attributes.start_time ASC"], "abc"),
@@ -112,7 +114,22 @@ def test_an_order_puts_odd_values_after_others_and_missing_ones_last(mlflow, exp
     assert "".join(mlflow.names(experiment, order_by=order)) == found
 
 
-@pytest.mark.parametrize("order", [[], ["metrics.acc"], ["params.lr DESC"], ["end_time DESC"]])
+@pytest.mark.parametrize("attribute", ["params", "tags"])
+def test_an_order_by_a_text_tells_long_ones_apart_and_equal_ones_by_their_start(mlflow, experiment, attribute):
+    long = "0" * 70
+    for place, value in enumerate(["1", f"{long}b", f"{long}a", None, "1"]):
+        body = {"experiment_id": str(experiment.pk), "run_name": str(place), "start_time": 1000 * place + 1}
+        run_id = mlflow.post("runs/create", **body).json()["run"]["info"]["run_id"]
+        mlflow.post("runs/log-batch", run_id=run_id, **({attribute: [pair("v", value)]} if value else {}))
+    without_value = Run.objects.get(display_name="3")
+    without_value.tags.create(experiment=experiment, key="v", value=None)
+
+    assert "".join(mlflow.names(experiment, order_by=[f"{attribute}.v"])) == "21403"
+    assert "".join(mlflow.names(experiment, order_by=[f"{attribute}.v DESC"])) == "40123"
+    assert "".join(mlflow.names(experiment, order_by=[f"{attribute}.v DESC", "start_time"])) == "04123"
+
+
+@pytest.mark.parametrize("order", [[], ["metrics.acc"], ["params.lr DESC"], ["tags.team"], ["end_time DESC"]])
 def test_pages_join_without_gap_or_overlap(mlflow, experiment, runs, order):
     whole = mlflow.names(experiment, order_by=order)
     names, token = [], ""

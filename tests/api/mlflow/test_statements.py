@@ -70,8 +70,9 @@ def test_a_run(mlflow, run_id, django_assert_num_queries):
         ({"filter": "tags.t0 = '1'"}, 10),
         ({"filter": "metrics.m0 >= 0"}, 10),
         ({"order_by": ["metrics.m0 DESC"]}, 13),
+        ({"order_by": ["params.p0"]}, 10),
     ],
-    ids=["newest", "tag", "metric", "ordered"],
+    ids=["newest", "tag", "metric", "by metric", "by param"],
 )
 def test_a_page_of_runs(mlflow, experiment, count, query, statements, django_assert_num_queries):
     for _ in range(count):
