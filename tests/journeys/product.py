@@ -78,9 +78,13 @@ class Product:
         except httpx.ConnectError:  # a web server that was started again loads its pages first
             return False
 
-    def part(self, name: str) -> psutil.Process:
-        """Return the process of one part, as `top` names it."""
-        return next(child for child in psutil.Process(self.process.pid).children() if child.name() == name)
+    def parts(self) -> dict[str, psutil.Process]:
+        """Return the process of each part, by the name that `top` shows."""
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                found[child.name()] = child
+        return found
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command on the same data."""

@@ -28,14 +28,16 @@ def test_scripts_go_on_while_everything_around_them_is_replaced(tmp_path) -> Non
         run_ids = [submit(api, SCRIPT, arguments=[str(tmp_path / "end")]) for _ in range(SCRIPT_COUNT)]
         for run_id in run_ids:
             wait_for_status(api, run_id, "Running", seconds=60)
-        before = {name: old.part(f"studio-{name}").pid for name in ("web", "worker", "beat")}
+        before = {name: old.parts()[f"studio-{name}"].pid for name in ("web", "worker", "beat")}
         old.stop()
 
         with running(home) as new:
             new.wait_until_ready()
             api = Api(new)
             assert {api.get(f"/api/v1/runs/{run_id}").json()["status"] for run_id in run_ids} == {"Running"}
-            assert set(before.values()).isdisjoint(new.part(f"studio-{name}").pid for name in ("web", "worker", "beat"))
+            assert set(before.values()).isdisjoint(
+                new.parts()[f"studio-{name}"].pid for name in ("web", "worker", "beat")
+            )
             (tmp_path / "end").touch()
             late = submit(api, b"print('the new version starts runs')\n")
             for run_id in [*run_ids, late]:

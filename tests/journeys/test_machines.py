@@ -90,7 +90,7 @@ def test_a_web_server_that_dies_on_the_way_costs_no_line(site: Site, go: Path) -
     run_id = submit(site.api, COUNTER, arguments=[str(go)])
     eventually(lambda: "line 5\n" in site.api.get(f"/api/v1/runs/{run_id}/{LOG}").text)
 
-    site.web.part("studio-web").kill()
+    site.web.parts()["studio-web"].kill()
 
     eventually(lambda: is_up(site.web))
     go.touch()

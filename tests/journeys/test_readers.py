@@ -49,7 +49,7 @@ async def _read_while_it_dies(product, api, run_id, go) -> list[bytes]:
         await asyncio.sleep(2)
         page = await client.get(f"{product.address}/api/v1/runs", timeout=60)
         assert page.status_code == 200
-        product.part("studio-web").kill()
+        product.parts()["studio-web"].kill()
         await asyncio.sleep(2)
         go.touch()
         return await asyncio.gather(*readers)

@@ -186,11 +186,7 @@ def _page_ordered(
 
 
 def _stretches(found: RunQuerySet, orders: list[Order], own: int | None) -> list[RunQuerySet]:
-    """Return querysets that, one after the other, hold the runs in order; `own` is the only experiment of all of them.
-
-    A metric comes apart into its values, which an index has in order, then what is no
-    number, then the runs without it. Infinities are the ends of the values.
-    """
+    """Return querysets that, one after the other, hold the runs in order; `own` is the only experiment of them."""
     first, *others = orders
     if first == Order("attribute", "end_time", is_falling=True):
         # PostgreSQL's index has those without an end before the latest, and walks no other way than it has them.
@@ -208,6 +204,10 @@ def _hangs_on_runs(order: Order) -> bool:
 
 
 def _by_metric(found: RunQuerySet, orders: list[Order], own: int | None) -> list[RunQuerySet]:
+    """Return the runs in the order of a metric's values, then those where it is no number, then those without it.
+
+    Infinities are the ends of the values, which an index has in order.
+    """
     first, *others = orders
     named = {"name": first.key} if own is None else {"name": first.key, "experiment": own}
     finite = _joined(found, "first", first, own).filter(Q(first__latest_value__isnull=False))
