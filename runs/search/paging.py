@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from django.core import signing
 from django.db.models import F, Model, QuerySet
 
 from runs import limits
 from runs.errors import InvalidInput
-from runs.search import walk
+from runs.search import signed, walk
 from runs.search.walk import Place, Stretch
 from runs.wording import say
 
@@ -99,20 +97,19 @@ def page_of(rows: QuerySet[Row], stretches: Sequence[Stretch], *, order: str, cu
     )
 
 
-# --- Cursors: signed, so that what comes back is what was given out ----------------------
+# --- Cursors ----------------------------------------------------------------------------
 
 _SALT = "runs.search.paging"
 
 
 def _write(order: str, is_back: bool, place: Place) -> str:
-    value = {"at": place.value.isoformat()} if isinstance(place.value, datetime) else place.value
-    return signing.Signer(salt=_SALT).sign_object([order, is_back, place.stretch, value, place.tie])
+    return signed.write([order, is_back, place.stretch, place.value, place.tie], salt=_SALT)
 
 
 def _read(cursor: str, order: str, stretch_count: int) -> tuple[Place, bool]:
     try:
-        written_order, is_back, stretch, value, tie = signing.Signer(salt=_SALT).unsign_object(cursor)
-    except (signing.BadSignature, ValueError, TypeError):
+        written_order, is_back, stretch, value, tie = signed.read(cursor, salt=_SALT)
+    except ValueError:
         raise InvalidInput(
             say("This cursor is not one that was given out; leave it out to start anew."), field="cursor"
         ) from None
@@ -125,4 +122,4 @@ def _read(cursor: str, order: str, stretch_count: int) -> tuple[Place, bool]:
             ),
             field="cursor",
         )
-    return Place(stretch, datetime.fromisoformat(value["at"]) if isinstance(value, dict) else value, tie), is_back
+    return Place(stretch, value, tie), is_back

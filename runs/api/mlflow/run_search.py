@@ -1,18 +1,15 @@
 """The search of runs: filter, order, and pages that go on where the last one ended."""
 
-import base64
-import binascii
-import json
 from collections import defaultdict
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.db.models import Case, CharField, Exists, F, FilteredRelation, Model, OrderBy, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import GreaterThanOrEqual, In
+from django.db.models.lookups import GreaterThanOrEqual, In, LessThanOrEqual
 from django.utils import timezone
 
-from runs.api.mlflow import errors, shapes
+from runs.api.mlflow import errors, page_tokens, shapes
 from runs.api.mlflow.calls import Call
 from runs.models import Experiment, Metric, Param, Run, Tag, Workspace
 from runs.models.run import RunQuerySet
@@ -59,25 +56,23 @@ def search(call: Call) -> Answer:
     view = fields.text("run_view_type") or "ACTIVE_ONLY"
     if view not in _VIEWS:
         raise errors.wrong("run_view_type", view, f"Expected one of {', '.join(_VIEWS)}.")
-    token = read_token(fields.text("page_token"))
+    texts = fields.texts("order_by")
+    place = page_tokens.read(fields.text("page_token"), of=["runs", *texts])
     experiments = _experiments(call, fields.texts("experiment_ids"))
     runs = _in_view(call, experiments, view)
     try:
         tree = mlflow.parse(fields.text("filter"), statuses=_STATUSES)
-        orders = _orders(fields.texts("order_by"))
+        orders = _orders(texts)
         condition = filters.compile_tree(tree, Scope(runs, call.caller.user, timezone.now()))
     except QuerySyntaxError as error:
         raise errors.invalid(error.message) from None
-    if orders:
-        # The runs of one experiment are walked in the order of an index of what hangs on them.
-        own = experiments[0].pk if len(experiments) == 1 and _hangs_on_runs(orders[0]) else None
-        among = runs if own is None else _in_view(call, experiments, view, is_hidden=True)
-        keys, following = _page_ordered(plan.narrow(among, condition), orders, own, token, limit)
-    else:
-        keys, following = _page_newest(plan.narrow(runs, condition), token, limit)
+    # The runs of one experiment are walked in the order of an index of what hangs on them.
+    own = experiments[0].pk if len(experiments) == 1 and orders and _hangs_on_runs(orders[0]) else None
+    among = runs if own is None else _in_view(call, experiments, view, is_hidden=True)
+    keys, following = _page(_stretches(plan.narrow(among, condition), orders, own), _Place(*place or ()), limit)
     answer: Answer = {"runs": shapes.run_documents(keys)} if keys else {}
     if following is not None:
-        answer["next_page_token"] = write_token(following)
+        answer["next_page_token"] = page_tokens.write(following, of=["runs", *texts])
     return answer
 
 
@@ -143,79 +138,100 @@ def _orders(texts: list[str]) -> list[Order]:
     return orders
 
 
-def _page_newest(found: RunQuerySet, token: Any, limit: int) -> tuple[list[int], Any]:
-    """Return the keys of a page, the latest start first, and where the next one begins."""
-    found = found.alias(start=_START)
-    stretches = [found]
-    if token is not None:
-        try:
-            start, run_id = datetime.fromisoformat(token[0]), str(token[1])
-        except (TypeError, ValueError, IndexError, KeyError):
-            raise errors.invalid("Invalid page token, could not parse it") from None
-        # The rest of those that started at once, then the older ones: each by the index.
-        stretches = [found.filter(start=start, run_id__gt=run_id), found.filter(start__lt=start)]
-    rows: list[tuple[int, datetime, str]] = []
-    for stretch in stretches:
-        if len(rows) <= limit:
-            ordered = stretch.order_by(*_NEWEST).values_list("pk", _START, "run_id")
-            rows += ordered[: limit + 1 - len(rows)]
-    last = rows[limit - 1] if len(rows) > limit else None
-    return [row[0] for row in rows[:limit]], last and [last[1].isoformat(), last[2]]
+@dataclass(frozen=True)
+class _Stretch:
+    """Some of the runs `among`, in order: those that pass `test`.
+
+    `first` is what the order begins with, where an index has that: a page goes on from its
+    value. `hint` is true of all, and lets a planner that knows no such value take the index.
+    """
+
+    among: RunQuerySet
+    order: list[OrderBy]
+    first: OrderBy | None
+    test: Q
+    hint: Q
+
+    def since(self, value: Any) -> RunQuerySet:
+        """Return the runs from a value of `first` on."""
+        narrowed = self.hint
+        if self.first is not None and value is not None:
+            is_later = LessThanOrEqual if self.first.descending else GreaterThanOrEqual
+            narrowed = Q(is_later(self.first.expression, Value(value)))
+        # At once: each `filter` would join what hangs on runs anew.
+        return self.among.filter(self.test & narrowed).order_by(*self.order)
 
 
-def _page_ordered(
-    found: RunQuerySet, orders: list[Order], own: int | None, token: Any, limit: int
-) -> tuple[list[int], Any]:
-    """Return the keys of a page in the order that was asked for, and where the next one begins."""
-    try:
-        stretch, offset = map(int, token or (0, 0))
-    except (TypeError, ValueError):
-        raise errors.invalid("Invalid page token, could not parse it") from None
-    if not 0 <= offset < 2**31:
-        raise errors.invalid("Invalid page token, could not parse it")
-    stretches = _stretches(found, orders, own)
+class _Place(NamedTuple):
+    """Where a page begins: in a stretch, after so many of the runs from a value on."""
+
+    stretch: int = 0
+    value: Any = None
+    offset: int = 0
+
+
+def _page(stretches: list[_Stretch], place: _Place, limit: int) -> tuple[list[int], _Place | None]:
+    """Return the keys of a page, and where the next one begins."""
     keys: list[int] = []
-    while 0 <= stretch < len(stretches):
-        wanted = limit + 1 - len(keys)
-        more = list(stretches[stretch].values_list("pk", flat=True)[offset : offset + wanted])
-        keys += more
+    while place.stretch < len(stretches):
+        stretch = stretches[place.stretch]
+        value = Value(0) if stretch.first is None else stretch.first.expression
+        rows = stretch.since(place.value).values_list("pk", value)
+        found = list(rows[place.offset : place.offset + limit + 1 - len(keys)])
+        keys += [pk for pk, _ in found]
         if len(keys) > limit:
-            return keys[:limit], [stretch, offset + len(more) - 1]
-        stretch, offset = stretch + 1, 0
+            return keys[:limit], _place_after(place, [value for _, value in found[:-1]])
+        place = _Place(place.stretch + 1)
     return keys, None
 
 
-def _stretches(found: RunQuerySet, orders: list[Order], own: int | None) -> list[RunQuerySet]:
-    """Return querysets that, one after the other, hold the runs in order; `own` is the only experiment of them."""
+def _place_after(place: _Place, values: list[Any]) -> _Place:
+    """Return the place after runs with these values, which begin at `place`."""
+    last = values[-1] if values else place.value
+    equal = next((count for count, value in enumerate(reversed(values)) if value != last), len(values))
+    return _Place(place.stretch, last, equal + (place.offset if last == place.value else 0))
+
+
+def _stretches(found: RunQuerySet, orders: list[Order], own: int | None) -> list[_Stretch]:
+    """Return what, one after the other, holds the runs in order; `own` is the only experiment of all of them."""
+    if not orders:
+        return [_stretch(found, [])]
     first, *others = orders
-    if first == Order("attribute", "end_time", is_falling=True):
+    attribute = first.key if first.entity == "attribute" else None
+    if attribute == "end_time":
         # PostgreSQL's index has those without an end before the latest, and walks no other way than it has them.
         ended = found.filter(ended_at__isnull=False)
-        return [_ordered(ended, others, F("ended_at").desc()), _ordered(found.filter(ended_at__isnull=True), others)]
+        return [
+            _stretch(ended, others, _towards(first, F("ended_at"))),
+            _stretch(found.filter(ended_at__isnull=True), others),
+        ]
+    if attribute == "start_time":
+        return [_stretch(found, others, _towards(first, _START))]
     if first.entity == "metric":
         return _by_metric(found, orders, own)
     if own is not None:
         return _by_text(found, orders, own)
-    return [_ordered(found, orders)]
+    return [_stretch(found, orders)]
 
 
 def _hangs_on_runs(order: Order) -> bool:
     return order.entity in _RELATIONS and order.key != "mlflow.runName"
 
 
-def _by_metric(found: RunQuerySet, orders: list[Order], own: int | None) -> list[RunQuerySet]:
+def _by_metric(found: RunQuerySet, orders: list[Order], own: int | None) -> list[_Stretch]:
     """Return the runs in the order of a metric's values, then those where it is no number, then those without it.
 
     Infinities are the ends of the values, which an index has in order.
     """
     first, *others = orders
     named = {"name": first.key} if own is None else {"name": first.key, "experiment": own}
-    finite = _joined(found, "first", first, own).filter(Q(first__latest_value__isnull=False))
-    finite = _ordered(finite, others, _towards(first, F("first__latest_value")))
+    finite = Q(first__latest_value__isnull=False)
+    value = F("first__latest_value")
+    valued = _stretch(_joined(found, "first", first, own), others, _towards(first, value), test=finite)
 
-    def odd(test: Q) -> RunQuerySet:
+    def odd(test: Q) -> _Stretch:
         held = Metric.objects.filter(test, latest_value__isnull=True, **named)
-        return _ordered(found.filter(pk__in=held.values("run")), others)
+        return _stretch(found.filter(pk__in=held.values("run")), others)
 
     ends = [odd(Q(latest_text="Infinity")), odd(Q(latest_text="-Infinity"))]
     if not first.is_falling:
@@ -224,20 +240,24 @@ def _by_metric(found: RunQuerySet, orders: list[Order], own: int | None) -> list
     without = found.exclude(Exists(Metric.objects.filter(run=OuterRef("pk"), **named)))
     if own is not None:
         without = without.filter(experiment=own)
-    return [ends[0], finite, ends[1], rest, _ordered(without, others)]
+    return [ends[0], valued, ends[1], rest, _stretch(without, others)]
 
 
-def _by_text(found: RunQuerySet, orders: list[Order], own: int) -> list[RunQuerySet]:
+def _by_text(found: RunQuerySet, orders: list[Order], own: int) -> list[_Stretch]:
     """Return the runs of one experiment that have a param or a tag, in the order of its values, then the others."""
     first, *others = orders
     start = ValueStart("first__value")
-    # All of them, asked so that SQLite takes the index for a short way.
-    is_held = Q(GreaterThanOrEqual(start, Value("")), first__value__isnull=False)
-    held = _joined(found, "first", first, own).filter(is_held)
-    valued = _ordered(held, others, _towards(first, start), _towards(first, F("first__value")))
+    valued = _stretch(
+        _joined(found, "first", first, own),
+        others,
+        _towards(first, start),
+        _towards(first, F("first__value")),
+        test=Q(first__value__isnull=False),
+        hint=Q(GreaterThanOrEqual(start, Value(""))),
+    )
     _, model, key = _RELATIONS[first.entity]
     of_run = model._default_manager.filter(run=OuterRef("pk"), value__isnull=False, **{key: first.key})
-    return [valued, _ordered(found.exclude(Exists(of_run)).filter(experiment=own), others)]
+    return [valued, _stretch(found.exclude(Exists(of_run)).filter(experiment=own), others)]
 
 
 def _towards(order: Order, value: Any) -> OrderBy:
@@ -253,8 +273,14 @@ def _joined(found: RunQuerySet, alias: str, order: Order, own: int | None = None
     return found.alias(**{alias: FilteredRelation(relation, condition=condition)})
 
 
-def _ordered(found: RunQuerySet, orders: list[Order], *leading: Any) -> RunQuerySet:
-    """Return `found` ordered by `leading`, then `orders`, then the start. What has no value is last."""
+_ALL = Q()
+
+
+def _stretch(found: RunQuerySet, orders: list[Order], *leading: OrderBy, test: Q = _ALL, hint: Q = _ALL) -> _Stretch:
+    """Return `found` ordered by `leading`, which an index has, then `orders`, then the start.
+
+    What has no value is last.
+    """
     keys = list(leading)
     for number, order in enumerate(orders):
         if order.entity == "attribute":
@@ -264,26 +290,10 @@ def _ordered(found: RunQuerySet, orders: list[Order], *leading: Any) -> RunQuery
             value = F(f"order{number}__{'latest_value' if order.entity == 'metric' else 'value'}")
         if order.key == "mlflow.runName":
             value = F("display_name")
-        # A start is always there: to say where none would stand keeps PostgreSQL from the index.
-        nulls_last = None if value is _START else True
-        keys.append(value.desc(nulls_last=nulls_last) if order.is_falling else value.asc(nulls_last=nulls_last))
+        keys.append(value.desc(nulls_last=True) if order.is_falling else value.asc(nulls_last=True))
         if order.entity == "metric":
             # After the values those that are no number, then those that are not there.
             is_absent = Case(When(**{f"order{number}__id__isnull": True}, then=Value(1)), default=Value(0))
             keys.append(is_absent.asc())
-    return found.order_by(*keys, *_NEWEST)
-
-
-def read_token(token: str) -> Any:
-    """Return the place that a page token stands for; None for the start."""
-    if not token:
-        return None
-    try:
-        return json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (binascii.Error, ValueError):
-        raise errors.invalid("Invalid page token, could not base64-decode") from None
-
-
-def write_token(place: Any) -> str:
-    """Return the page token of a place."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    keys += _NEWEST
+    return _Stretch(found, keys, None if orders and not leading else keys[0], test, hint)

@@ -7,10 +7,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextFie
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
-from runs.api.mlflow import errors, logged_models, shapes
+from runs.api.mlflow import errors, logged_models, page_tokens, shapes
 from runs.api.mlflow.calls import Call
 from runs.api.mlflow.fields import Fields, instant
-from runs.api.mlflow.run_search import read_token, write_token
 from runs.models import Experiment, LoggedModel, LoggedModelMetric
 from runs.search import QuerySyntaxError, mlflow
 from runs.search.mlflow import Comparison
@@ -84,11 +83,10 @@ def search_logged_models(call: Call) -> Answer:
 
 def _page(found: QuerySet[Any], token: str, limit: int) -> tuple[list[Any], Answer]:
     """Return one page of what are some thousands at most, and the token of the next one, if any."""
-    offset = read_token(token) or 0
-    if not isinstance(offset, int) or not 0 <= offset < 2**31:
-        raise errors.invalid("Invalid page token, could not parse it")
+    of = [found.model.__name__]
+    offset = page_tokens.read(token, of=of) or 0
     rows = list(found[offset : offset + limit + 1])
-    return rows[:limit], {"next_page_token": write_token(offset + limit)} if len(rows) > limit else {}
+    return rows[:limit], {"next_page_token": page_tokens.write(offset + limit, of=of)} if len(rows) > limit else {}
 
 
 def _filtered(found: QuerySet[Any], text: str, columns: Mapping[str, str]) -> QuerySet[Any]:

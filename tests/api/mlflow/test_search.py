@@ -129,22 +129,39 @@ def test_an_order_by_a_text_tells_long_ones_apart_and_equal_ones_by_their_start(
     assert "".join(mlflow.names(experiment, order_by=[f"{attribute}.v DESC", "start_time"])) == "04123"
 
 
-@pytest.mark.parametrize("order", [[], ["metrics.acc"], ["params.lr DESC"], ["tags.team"], ["end_time DESC"]])
-def test_pages_join_without_gap_or_overlap(mlflow, experiment, runs, order):
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize(
+    "order",
+    [[], ["metrics.acc"], ["params.lr DESC"], ["tags.team"], ["start_time"], ["end_time DESC"], ["status", "run_name"]],
+)
+def test_pages_join_without_gap_or_overlap(mlflow, experiment, runs, order, limit):
+    for place in range(4):  # equal ones, two of which started at once
+        body = {"experiment_id": str(experiment.pk), "run_name": str(place), "start_time": 5000 + place // 2}
+        run_id = mlflow.post("runs/create", **body).json()["run"]["info"]["run_id"]
+        described = {"params": [pair("lr", "1")], "tags": [pair("team", "red")]}
+        mlflow.post("runs/log-batch", run_id=run_id, metrics=[metric("acc", 0.5)], **described)
     whole = mlflow.names(experiment, order_by=order)
     names, token = [], ""
-    for _ in whole:
-        answer = mlflow.search(experiment, order_by=order, max_results=1, page_token=token).json()
+    while token is not None:
+        answer = mlflow.search(experiment, order_by=order, max_results=limit, page_token=token).json()
         names += [run["info"]["run_name"] for run in answer["runs"]]
-        token = answer.get("next_page_token", "")
+        token = answer.get("next_page_token")
 
-    assert (names, token) == (whole, "")
+    assert (len(whole), names) == (7, whole)
 
 
-@pytest.mark.parametrize("token", ["zzz", base64.b64encode(b"[1]").decode(), base64.b64encode(b'["x","y"]').decode()])
+@pytest.mark.parametrize("token", ["zzz", base64.b64encode(b"[1]").decode(), "é", "a:b"])
 def test_a_token_that_is_none_is_refused(mlflow, experiment, token):
     assert mlflow.search(experiment, page_token=token).status_code == 400
-    assert mlflow.search(experiment, page_token=token, order_by=["metrics.a"]).status_code == 400
+    assert mlflow.post("experiments/search", max_results=1, page_token=token).status_code == 400
+
+
+def test_a_token_is_that_of_its_search_and_order(mlflow, experiment, runs):
+    token = mlflow.search(experiment, order_by=["metrics.acc"], max_results=1).json()["next_page_token"]
+
+    assert mlflow.search(experiment, order_by=["metrics.acc"], page_token=token).status_code == 200
+    assert mlflow.search(experiment, order_by=["metrics.acc DESC"], page_token=token).status_code == 400
+    assert mlflow.post("experiments/search", max_results=1, page_token=token).status_code == 400
 
 
 def test_deleted_runs_have_a_view_of_their_own(mlflow, experiment):
