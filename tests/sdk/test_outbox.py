@@ -53,9 +53,11 @@ class WebServer:
     """A web server in a process of its own, on the tests' database, that can be killed and started again."""
 
     def __init__(self, home: Path):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        # Held while the server is down, too: else another process may be given it. Granian shares it with its kind.
+        self.place = socket.socket()
+        self.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self.place.bind(("127.0.0.1", 0))
+        self.port = self.place.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         database = connection.settings_dict
         sqlite = f"sqlite:///{database['NAME']}"
@@ -110,6 +112,7 @@ def standing_web(django_db_setup, tmp_path_factory) -> Iterator[WebServer]:
     web = WebServer(tmp_path_factory.mktemp("web-home"))
     yield web
     web.kill()
+    web.place.close()
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def script(code: str, environment: dict[str, str], **options) -> subprocess.Pope
 @pytest.mark.process
 @pytest.mark.slow
 def test_100_000_points_arrive_in_order_though_the_server_is_killed_twice(folder, web, inside):
-    process = script(LOGS_100_000, inside)
+    process = script(LOGS_100_000, {**inside, "STUDIO_EXIT_WAIT_SECONDS": "300"})
     assert process.stdin is not None
     assert process.stdout is not None
 
@@ -162,7 +165,7 @@ def test_100_000_points_arrive_in_order_though_the_server_is_killed_twice(folder
         process.stdin.flush()
         if part in (4, 8):
             web.start()
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=360)
 
     assert process.returncode == 0, err
     values = list(MetricPoint.objects.order_by("step", "id").values_list("value", flat=True))
