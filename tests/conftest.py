@@ -164,7 +164,7 @@ def last_answers(request: pytest.FixtureRequest, in_hand: list[Any]) -> Iterator
     if "transactional_db" in request.fixturenames:
         request.getfixturevalue("transactional_db")  # closed after this one, then
     yield
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while in_hand and time.monotonic() < deadline:
         time.sleep(0.01)
 
