@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.core.servers.basehttp import ServerHandler
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client, TransactionTestCase
 from django.urls import get_resolver
 from uv import find_uv_bin
@@ -130,7 +130,8 @@ def _empty_tables() -> None:
                 for name in _tables():
                     cursor.execute(f"DELETE FROM {name}")
             return
-        except IntegrityError:  # a process of the test, a worker say, wrote one row more meanwhile
+        # A process of the test, a worker say, wrote one row more meanwhile, or each waited for a row of the other.
+        except (IntegrityError, OperationalError):
             if attempt == 9:
                 raise
 
@@ -163,7 +164,7 @@ def last_answers(request: pytest.FixtureRequest, in_hand: list[Any]) -> Iterator
     if "transactional_db" in request.fixturenames:
         request.getfixturevalue("transactional_db")  # closed after this one, then
     yield
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while in_hand and time.monotonic() < deadline:
         time.sleep(0.01)
 

@@ -34,9 +34,10 @@ class Group:
     def processes(self) -> list[kernel.ProcessId]:
         """Return those in the group, and in the groups that they made below it."""
         found = []
-        for listed in self._folder.rglob("cgroup.procs"):
+        for folder, _, _ in os.walk(self._folder):
             with suppress(OSError):
-                found += [kernel.ProcessId.of(int(pid)) for pid in listed.read_text().split()]
+                listed = Path(folder, "cgroup.procs").read_text().split()
+                found += [kernel.ProcessId.of(int(pid)) for pid in listed]
         return [process for process in found if process is not None and process.is_alive()]
 
     def kill(self) -> None:
@@ -76,9 +77,7 @@ def _kill(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     _kill(folder)
-    # Those that its processes made below it first, the deepest before all.
-    for below in sorted(folder.rglob("*/"), key=lambda path: len(path.parts), reverse=True):
-        with suppress(OSError):
-            below.rmdir()
-    with suppress(OSError):  # somebody is still dying in it; the next one removes it
-        folder.rmdir()
+    # Those that its processes made below it first, the deepest before all. Another may be removing them, too.
+    for below, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):  # somebody is still dying in it; the next one removes it
+            Path(below).rmdir()

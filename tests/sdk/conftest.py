@@ -38,6 +38,12 @@ def nobody_at_home(monkeypatch, tmp_path_factory) -> None:
     monkeypatch.setenv("STUDIO_HOME", str(empty))
 
 
+@pytest.fixture(autouse=True)
+def no_heartbeats(monkeypatch) -> None:
+    """No heartbeat between two requests of a test: it would be counted with them, or change the run's document."""
+    monkeypatch.setattr(heartbeats, "_INTERVAL_SECONDS", 3600.0)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """An empty folder, in which the test stands."""
@@ -67,13 +73,13 @@ def server(person, live_server, settings, studio_home) -> Iterator[str]:
     settings.STUDIO_URL = live_server.url
     settings.STUDIO_HOME = studio_home
     yield live_server.url
-    outbox.flush(5)
+    outbox.flush(60)  # a token that is gone meanwhile would make it keep all that comes later in a file
     heartbeats._driven.clear()
     # A worker that another test asked for stands by, and may have taken a run of this one.
     for run in Run.objects.active().exclude(run_type="interactive"):
         with suppress(cancellation.AlreadyEnded):  # with its parent, say
             cancellation.request_cancel(run=run, by=run.submitted_by, at=timezone.now(), grace_seconds=0)
-    ends_at = time.monotonic() + 20
+    ends_at = time.monotonic() + 60
     while Attempt.objects.live().exists() and time.monotonic() < ends_at:
         time.sleep(0.1)
 
@@ -103,7 +109,7 @@ def standing_worker(live_server, studio_home) -> Iterator[subprocess.Popen]:
         worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
     yield worker
     worker.terminate()
-    worker.wait(20)
+    worker.wait(60)
 
 
 @pytest.fixture
@@ -155,7 +161,7 @@ def studio(signed_in, folder) -> Callable[..., subprocess.CompletedProcess]:
 
     def execute(*arguments: str, code: int = 0, **options) -> subprocess.CompletedProcess:
         process = start([str(each) for each in arguments], **options)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == code, out + err
         return subprocess.CompletedProcess(arguments, code, out, err)
 
@@ -172,7 +178,7 @@ def python() -> Callable[..., subprocess.CompletedProcess]:
         known["PYTHONPATH"] = os.pathsep.join(paths)
         known.update(environment)
         return subprocess.run(
-            [sys.executable, "-c", code], env=known, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", code], env=known, capture_output=True, text=True, timeout=120, check=False
         )
 
     return execute

@@ -16,6 +16,7 @@ import pytest
 from runs.models import Run as Row
 from studio_sdk.core import Experiment, RunConfiguration
 from tests import factories
+from tests.journeys.product import eventually
 from tests.sdk.shell import start
 
 SEED = Path(__file__).parent / "seed"
@@ -169,12 +170,13 @@ def test_ctrl_c_leaves_the_run_going_unless_told_otherwise(signed_in, folder, wo
     _read_until(process, "begun")
 
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
 
     run_id = Row.objects.get().run_id
     assert process.returncode == 1
     assert f"studio run cancel -r {run_id}" in err or status == "Canceled"
-    assert Row.objects.get().status == status
+    # Its words may be read before the rows say that it is Running.
+    eventually(lambda: Row.objects.get().status == status, about=lambda: Row.objects.get().status)
 
 
 def test_sigterm_cancels_with_cancel_on_exit(signed_in, folder, worker):
@@ -183,15 +185,17 @@ def test_sigterm_cancels_with_cancel_on_exit(signed_in, folder, worker):
     _read_until(process, "begun")
 
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
-    assert Row.objects.get().status == "Canceled"
+    eventually(lambda: Row.objects.get().status == "Canceled", about=lambda: Row.objects.get().status)
 
 
 def _read_until(process: subprocess.Popen, word: str) -> None:
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + 120
     assert process.stdout is not None
-    while word not in process.stdout.readline():
+    assert process.stderr is not None
+    while word not in (line := process.stdout.readline()):
+        assert line, process.stderr.read()
         assert time.monotonic() < ends_at
 
 
@@ -294,7 +298,7 @@ def test_exec_of_a_program_that_is_not_there(studio):
 
 def test_without_a_login_it_says_what_to_run(folder):
     process = start(["run", "list"])
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert "studio login" in err

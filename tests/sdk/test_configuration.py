@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from runs.models import ComputeTarget
 from runs.models import Run as Row
 from studio_sdk.core import CondaDependencies, Environment, RunConfiguration, ScriptRunConfig
 from studio_sdk.core.runconfig import DockerConfiguration
@@ -196,6 +197,7 @@ def test_packages_are_added_replaced_and_removed():
 
 
 def test_a_submission_reaches_the_server_whole(experiment, folder):
+    ComputeTarget.objects.update(slots=0)  # nobody takes it meanwhile
     (folder / "train.py").write_text("print(1)")
     (folder / "data.bin").write_text("x")
     (folder / ".amlignore").write_text("data.bin\n")

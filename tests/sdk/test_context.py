@@ -134,7 +134,7 @@ def test_a_submitted_script_logs_reads_and_has_children(experiment, folder, work
 def test_a_running_script_that_is_failed_stops_and_stays_failed(experiment, folder, worker):
     (folder / "long.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)")
     run = experiment.submit(ScriptRunConfig(".", "long.py"))
-    eventually(lambda: run.get_status() == "Running", seconds=30, about=lambda: str(run.get_details()))
+    eventually(lambda: run.get_status() == "Running", seconds=120, about=lambda: str(run.get_details()))
 
     run.fail("not worth it")
 

@@ -8,12 +8,14 @@ from runs.models import Attempt, ComputeTarget, Run
 from studio_sdk.core import ScriptRunConfig
 
 PARENT = """
-    import sys
+    import sys, time
     from studio_sdk.core import Run, ScriptRunConfig
 
     depth = int(sys.argv[1])
     if depth:
         run = Run.get_context()
+        while run.get_status() != "Running":  # which is said a moment later, and is when it started
+            time.sleep(0.02)
         child = run.submit_child(ScriptRunConfig(source_directory=".", script="train.py", arguments=[depth - 1]))
         print(child.wait_for_completion(show_output=depth == 1)["status"])
         run.log("waited", depth)
@@ -24,6 +26,8 @@ ONE_OF_MANY = """
     from studio_sdk.core import Run, ScriptRunConfig
 
     run, room = Run.get_context(), pathlib.Path(sys.argv[1])
+    while run.get_status() != "Running":
+        time.sleep(0.02)
     (room / run.id).touch()
     while len(list(room.iterdir())) < int(sys.argv[2]):
         time.sleep(0.02)

@@ -42,7 +42,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 
 def _wait_for(file: Path) -> str:
-    ends_at = time.monotonic() + 30
+    ends_at = time.monotonic() + 60
     while not (file.exists() and file.read_text()):
         assert time.monotonic() < ends_at
         time.sleep(0.05)
@@ -68,7 +68,7 @@ def test_the_button_in_the_browser_signs_the_command_in(server, person, opened, 
     back = browser.post("/tokens/hand-over/", asked)["Location"]
     with urllib.request.urlopen(back) as response:
         answer = response.read().decode()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
 
     assert process.returncode == 0, err
     assert asked["machine"] in shown
@@ -76,7 +76,7 @@ def test_the_button_in_the_browser_signs_the_command_in(server, person, opened, 
     assert "as olivia" in out
     assert _kept()["token"] not in page + back + shown + answer + out + err
     assert ApiToken.objects.get().name == f"studio login on {asked['machine']}"
-    who, _ = start(["whoami"]).communicate(timeout=30)
+    who, _ = start(["whoami"]).communicate(timeout=60)
     assert json.loads(who)["username"] == "olivia"
 
 
@@ -88,7 +88,7 @@ def test_without_a_browser_it_asks_for_a_token(server, token, folder, terminal, 
     blank = process.stderr.read(1)
     os.write(terminal[1], f"{token}\n".encode())
 
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
 
     assert (process.returncode, blank) == (0, " "), err
     assert f"{server}/tokens/" in out
@@ -107,7 +107,7 @@ def test_a_browser_that_does_not_open_or_answer_gives_no_token(server, monkeypat
 
 def test_without_a_terminal_it_says_how_to_give_a_token(server, folder):
     process = start(["login", server], stdin=subprocess.DEVNULL)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert "--token -" in err
@@ -115,20 +115,20 @@ def test_without_a_terminal_it_says_how_to_give_a_token(server, folder):
 
 def test_login_keeps_the_token_for_its_owner_alone(server, token, folder, monkeypatch):
     process = start(["login", server, "--token", "-"], stdin=subprocess.PIPE)
-    out, _ = process.communicate(token + "\n", timeout=30)
+    out, _ = process.communicate(token + "\n", timeout=60)
 
     kept = Path(os.environ["STUDIO_CONFIG_HOME"]) / "logins.json"
     assert (process.returncode, "olivia" in out) == (0, True)
     assert kept.stat().st_mode & 0o777 == 0o600
     again = start(["whoami"])
-    assert json.loads(again.communicate(timeout=30)[0])["username"] == "olivia"
-    start(["logout", server]).communicate(timeout=30)
+    assert json.loads(again.communicate(timeout=60)[0])["username"] == "olivia"
+    start(["logout", server]).communicate(timeout=60)
     assert server not in kept.read_text()
 
 
 def test_login_with_a_wrong_token_is_refused(server, folder):
     process = start(["login", server, "--token", "stu_wrong"])
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert "does not accept" in err

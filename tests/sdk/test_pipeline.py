@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runs.models import ComputeTarget
 from studio_sdk.core import Experiment, Run
 from studio_sdk.exceptions import ActivityFailedException, NotAvailable, ServiceException, UserErrorException
 from studio_sdk.pipeline.core import (
@@ -101,6 +102,7 @@ def test_a_failed_step_is_shown_with_its_log_and_the_run_can_be_resumed(files, w
 
 
 def test_runs_of_pipelines_say_what_is_not_for_them(files, workspace):
+    ComputeTarget.objects.update(slots=0)  # nobody takes a step, so that a cancel ends all of them at once
     run = Experiment(workspace, "numbers").submit(built(workspace), tags={"a": "b"})
     step = run.find_step_run("prepare")[0]
 

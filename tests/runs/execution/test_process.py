@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -171,6 +172,17 @@ class TestGroup:
 
         assert left >= 2
         wait_for(lambda: marked(mark) == [])
+
+    def test_many_may_clear_the_same_groups_at_once(self):
+        own = cgroup._own_group()
+        abandoned = [own / f"studio-{os.getpid()}-{number}" for number in range(200)]
+        for folder in abandoned:
+            folder.mkdir()
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(cgroup._remove_abandoned, [own] * 4))
+
+        assert not [folder for folder in abandoned if folder.exists()]
 
     def test_groups_below_it_that_the_script_made_die_and_go_with_it(self, mark):
         code = (
