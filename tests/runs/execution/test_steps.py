@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from runs.actions import pipeline_submission, snapshots
 from runs.execution import host
@@ -131,8 +132,9 @@ def test_cancel_in_the_middle_kills_what_ignores_it_and_ends_in_time(site: Site,
         )
         site.wait_for_log(step(run, "stubborn"), b"begun")
 
-        site.cancel(run)
-        at_once = statuses(run), site.status(run)
+        with transaction.atomic():  # nobody hears of it before it was looked at
+            site.cancel(run)
+            at_once = statuses(run), site.status(run)
         ended = site.wait_until_ended(run)
 
         assert at_once == (
