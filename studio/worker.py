@@ -55,7 +55,9 @@ class _Consumers:
 
     def serve(self, compute_target_names: Iterable[str]) -> None:
         wanted = {dispatch.queue_name(name) for name in compute_target_names}
-        for queue in sorted(wanted - self._served):
+        # One that was named just when the consumer made its connection may have been left out of it.
+        left_out = {queue for queue in wanted & self._served if self._is_left_out(queue)}
+        for queue in sorted((wanted - self._served) | left_out):
             self._change(queue, is_wanted=True)
         for queue in sorted(self._served - wanted):
             self._change(queue, is_wanted=False)
@@ -64,6 +66,10 @@ class _Consumers:
     def has_broker(self) -> bool:
         consumer = getattr(self._worker, "consumer", None)
         return bool(consumer and consumer.task_consumer and consumer.connection and consumer.connection.connected)
+
+    def _is_left_out(self, queue: str) -> bool:
+        task_consumer = getattr(getattr(self._worker, "consumer", None), "task_consumer", None)
+        return self.has_broker() and task_consumer is not None and not task_consumer.consuming_from(queue)
 
     def _change(self, queue: str, *, is_wanted: bool) -> None:
         queues = self._worker.app.amqp.queues

@@ -196,15 +196,22 @@ def _clock() -> Iterator[Row]:
     if connection.vendor == "sqlite":
         yield OK, "The database has this machine's clock.", ""
         return
-    before = timezone.now()
-    at = host.now()
-    skew = abs((at - before - (timezone.now() - before) / 2).total_seconds())
+    # The quickest of a few answers: what a slow one takes would count as a difference.
+    _, skew = min(_ask_the_time() for _ in range(3))
     text = f"This clock and the database's are {skew:.2f} s apart."
     if skew > _SKEW_SECONDS:
         level = ERROR if skew > _BAD_SKEW_SECONDS else WARNING
         yield level, text, "Run NTP (chrony or systemd-timesyncd) on both."
     else:
         yield OK, text, ""
+
+
+def _ask_the_time() -> tuple[float, float]:
+    """Return how long the database took to say its time, and how far that is from this clock."""
+    before = timezone.now()
+    at = host.now()
+    took = timezone.now() - before
+    return took.total_seconds(), abs((at - before - took / 2).total_seconds())
 
 
 def _bytes() -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """A hint costs nobody anything: not when the broker is away, not when it is frozen."""
 
 import socket
+import threading
 import time
 
 import pytest
@@ -36,7 +37,7 @@ def sent(monkeypatch):
 def test_a_hint_names_the_target_and_goes_to_its_queue(sender, sent):
     dispatch.hint(compute_target_id=7, compute_target_name="gpu")
 
-    assert dispatch.flush(timeout_seconds=5)
+    assert dispatch.flush(timeout_seconds=30)
     assert sent == [("runs.execute_next", {"compute_target_id": 7}, "compute-target.gpu")]
 
 
@@ -45,18 +46,16 @@ def test_a_hundred_hints_that_wait_for_the_same_target_are_one(sender, sent):
         for _ in range(100):
             dispatch.hint(compute_target_id=7, compute_target_name="gpu")
 
-    assert dispatch.flush(timeout_seconds=5)
+    assert dispatch.flush(timeout_seconds=30)
     assert len(sent) <= 2  # one may have been under way
 
 
 def test_a_broker_that_is_away_costs_nothing_but_the_hint(sender, caplog):
-    started = time.monotonic()
-
     dispatch.hint(compute_target_id=7, compute_target_name="gpu")
 
-    assert time.monotonic() - started < 0.1
-    assert dispatch.flush(timeout_seconds=10)
-    assert "Hint for gpu not sent" in caplog.text
+    assert dispatch.flush(timeout_seconds=30)
+    [record] = [record for record in caplog.records if "Hint for gpu not sent" in record.getMessage()]
+    assert record.thread != threading.get_ident()  # so whoever hinted was not the one to find out
 
 
 @pytest.mark.slow
@@ -78,5 +77,6 @@ def test_a_broker_that_is_frozen_is_not_waited_for(sender, monkeypatch):
     flushed = dispatch.flush(timeout_seconds=0.5)
 
     assert not flushed
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 4  # who waits for the broker waits for five seconds
     frozen.close()
+    assert dispatch.flush(timeout_seconds=30)  # else it would be logged in another test

@@ -181,7 +181,7 @@ def test_who_stores_the_same_while_it_is_removed_has_it(where, code, workspace, 
     begun, stored, delete = threading.Event(), [], storage.delete_snapshot
 
     def submit():
-        begun.wait(10)
+        begun.wait(60)
         try:
             stored.append(store(room, now))
         finally:
@@ -209,7 +209,7 @@ def test_what_is_removed_while_the_same_is_stored_stays(code, workspace, now, mo
     begun, removed, touch = threading.Event(), [], storage.touch_snapshot
 
     def remove():
-        begun.wait(10)
+        begun.wait(60)
         try:
             removed.append(snapshots.remove(code, unwanted_since=now - DAY))
         finally:

@@ -209,7 +209,7 @@ def test_two_beats_at_once_make_one_run_for_each_time(workspace, owner, local, n
 
     def beat():
         try:
-            begin.wait(10)
+            begin.wait(60)
             for number in range(3):
                 scheduling.run_due(at=noon + number * HOUR)
         except Exception as error:

@@ -109,6 +109,14 @@ def test_a_clock_that_is_off_is_told(db, capsys, monkeypatch, seconds, level):
     assert [item[0] for item in found("clock", capsys)] == [level]
 
 
+@pytest.mark.postgres
+def test_an_answer_that_came_late_says_nothing_of_the_clock(db, capsys, monkeypatch):
+    answers = iter([(4.0, 2.0), (0.01, 0.005), (0.02, 0.01)])
+    monkeypatch.setattr(doctor, "_ask_the_time", lambda: next(answers))
+
+    assert [item[0] for item in found("clock", capsys)] == ["ok"]
+
+
 def test_silent_attempts_are_told(experiment, owner, local, capsys):
     run = factories.run(experiment, by=owner, compute_target=local, status=RunStatus.RUNNING)
     factories.attempt(run, at=timezone.now() - timedelta(hours=1))

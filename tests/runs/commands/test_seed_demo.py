@@ -25,6 +25,12 @@ from runs.status import RunStatus
 from tests import factories
 
 
+@pytest.fixture(autouse=True)
+def home(settings, tmp_path):
+    """Its logs are none of other tests' runs of the same number."""
+    settings.STUDIO_HOME = tmp_path
+
+
 def seed(*arguments):
     call_command("seed_demo", "--until", "2026-11-23T12:00+00:00", *arguments)
 

@@ -32,7 +32,8 @@ ROOT = Path(__file__).resolve().parents[3]
 # Short times, so that what takes a minute in life takes a second here.
 QUICK = {
     "STUDIO_LEASE_SECONDS": 1.5,
-    "STUDIO_LOST_SECONDS": 2.0,
+    # Long enough for who is to be found silent, and to come back in time, on a machine that is slow just then.
+    "STUDIO_LOST_SECONDS": 8.0,
     "STUDIO_GRACE_SECONDS": 1.0,
     "STUDIO_CANCEL_POLL_SECONDS": 0.1,
     "STUDIO_POLL_SECONDS": 0.1,
@@ -145,11 +146,7 @@ class Site:
         """Stop the supervisor of a run that is Running, at a moment at which it holds no lock; return it."""
         self.wait_until(run, "Running")
         supervisor = self.supervisor(run)
-        supervisor.send(signal.SIGSTOP)
-        while self._is_locked(run, supervisor):
-            supervisor.send(signal.SIGCONT)
-            time.sleep(0.01)
-            supervisor.send(signal.SIGSTOP)
+        stop_unlocked(supervisor, lambda: self._is_locked(run, supervisor))
         return supervisor
 
     def let_go(self, run: Run) -> None:
@@ -158,7 +155,7 @@ class Site:
 
     def _is_locked(self, run: Run, supervisor: kernel.ProcessId) -> bool:
         if connection.vendor == "sqlite":
-            return leftovers.writer() == supervisor
+            return is_writer(supervisor)
         try:
             with transaction.atomic():
                 Run.objects.select_for_update(nowait=True).get(pk=run.pk)
@@ -194,6 +191,27 @@ def _start_worker(environment: dict[str, str], log: Path) -> subprocess.Popen:
     argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     with log.open("wb") as output:
         return subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True)
+
+
+def stop_unlocked(process: kernel.ProcessId, is_locked: Callable[[], bool]) -> None:
+    """Stop a process, all of its threads, at a moment at which it holds no lock."""
+    while True:
+        process.send(signal.SIGSTOP)
+        wait_for(lambda: _states_of_threads(process) == {"T"}, what=f"{process} to stop")
+        if not is_locked():
+            return
+        process.send(signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def _states_of_threads(process: kernel.ProcessId) -> set[str]:
+    tasks = Path(f"/proc/{process.pid}/task")
+    return {fields[0] for task in tasks.glob("*") if (fields := kernel.stat(f"{process.pid}/task/{task.name}"))}
+
+
+def is_writer(process: kernel.ProcessId) -> bool:
+    """Return whether the process holds the lock to write to the SQLite file."""
+    return connection.vendor == "sqlite" and leftovers.writer() == process
 
 
 def marked(marker: str) -> list[int]:
@@ -252,7 +270,7 @@ def standing_worker(home: Path, environment: dict[str, str]) -> Iterator[subproc
     yield worker
     worker.send_signal(signal.SIGCONT)
     worker.terminate()
-    worker.wait(15)
+    worker.wait(60)
 
 
 @pytest.fixture

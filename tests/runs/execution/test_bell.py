@@ -32,20 +32,20 @@ def rung(heard, monkeypatch, sent):
     dispatch.hold_cord(supervisors_end)
     yield thread
     bell.hang_up()
-    thread.join(5)
+    thread.join(30)
     os.close(supervisors_end)
 
 
 def test_a_hint_of_a_supervisor_reaches_its_worker_without_a_broker(rung, heard, sent):
     dispatch.hint(compute_target_id=7, compute_target_name="gpu")
 
-    assert heard.get(timeout=5) == (7, "gpu")
+    assert heard.get(timeout=30) == (7, "gpu")
     assert sent == []
 
 
 def test_where_the_worker_has_gone_the_broker_is_told(rung, sent):
     bell.hang_up()
-    rung.join(5)
+    rung.join(30)
 
     dispatch.hint(compute_target_id=7, compute_target_name="gpu")
 
@@ -76,9 +76,9 @@ def test_a_database_that_is_away_loses_a_hint_and_not_the_bell(heard, monkeypatc
     dispatch.hint(compute_target_id=1, compute_target_name="first")
     dispatch.hint(compute_target_id=2, compute_target_name="second")
 
-    assert heard.get(timeout=5) == (2, "second")
+    assert heard.get(timeout=30) == (2, "second")
     bell.hang_up()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
 
 

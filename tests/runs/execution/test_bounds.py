@@ -193,7 +193,7 @@ class TestAnotherUser:
         ended = site.wait_until_ended(run)
 
         assert ended.status == "Canceled"
-        wait_for(lambda: marked(SLEEP) == [], seconds=2)
+        wait_for(lambda: marked(SLEEP) == [])
 
     def test_processes_are_limited(self, site, worker, nobody):
         code = """

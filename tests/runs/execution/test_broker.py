@@ -163,4 +163,4 @@ def test_a_visibility_timeout_shorter_than_the_wait_starts_nothing_twice(site, b
     assert [site.wait_until_ended(run).status for run in runs] == ["Completed"] * 3
     assert [site.log(run) for run in runs] == [b"once\n"] * 3
     assert Attempt.objects.filter(run__in=runs).count() == 3
-    assert broker.unacknowledged() == 0
+    wait_for(lambda: broker.unacknowledged() == 0)

@@ -1,6 +1,5 @@
 """A cancel reaches every process of every run below, whatever else is broken, and the page tells how it went."""
 
-import signal
 import uuid
 
 import pytest
@@ -8,8 +7,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from runs.actions import cancellation
+from runs.execution import kernel
 from runs.models import Attempt, ComputeTarget, Run
-from tests.runs.execution.conftest import keeps_within, marked, wait_for
+from tests.runs.execution.conftest import is_writer, keeps_within, marked, stop_unlocked, wait_for
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -47,8 +47,9 @@ def test_a_parent_and_its_children_die_together_also_when_canceled_twice(site, w
         Run.objects.filter(pk__in=[run.pk for run in children[:2]]).update(parent=parent, root=parent)
         Run.objects.filter(pk__in=[run.pk for run in children[2:]]).update(parent=children[0], root=parent)
 
-        site.cancel(parent)
-        site.cancel(parent)
+        with transaction.atomic():  # the second time before it has ended
+            site.cancel(parent)
+            site.cancel(parent)
         ended = [site.wait_until_ended(run) for run in (parent, *children)]
 
         assert {run.status for run in ended} == {"Canceled"}
@@ -91,7 +92,8 @@ def test_a_cancel_needs_no_worker_and_no_broker(site, mark):
 
 def test_a_cancel_while_the_worker_is_frozen_is_obeyed(site, worker, start, mark):
     [run] = start(1)
-    worker.send_signal(signal.SIGSTOP)
+    frozen = kernel.ProcessId.of(worker.pid)
+    stop_unlocked(frozen, lambda: is_writer(frozen))
 
     site.cancel(run, grace_seconds=0)
 

@@ -18,7 +18,7 @@ def test_a_machine_forgets_environments_that_were_not_used_for_long(settings, tm
         ready.touch()
     os.utime(old, (0, 0))
 
-    housekeeping.begin().join(10)
+    housekeeping.begin().join(60)
 
     assert (old.exists(), used.exists()) == (False, True)
 
@@ -34,7 +34,7 @@ def test_the_statistics_of_a_database_that_has_grown_are_kept_fresh(settings, tm
     for number in range(3):
         factories.experiment(workspace, f"experiment-{number}")
 
-    housekeeping.begin().join(10)
+    housekeeping.begin().join(60)
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = 'runs_experiment'")

@@ -94,11 +94,10 @@ def test_a_pipe_that_somebody_holds_open_is_left_when_the_time_is_over(folder):
     pumping = Pump(read_end, writer(folder))
     pumping.start()
     os.write(write_end, b"so far")
-    started = time.monotonic()
 
     pumping.finish(timeout_seconds=0.3)
 
-    assert time.monotonic() - started < 2
+    assert not pumping.is_alive()
     assert stored() == b"so far"
     os.close(read_end)
     os.close(write_end)
@@ -144,7 +143,7 @@ def test_a_flood_without_a_newline_costs_no_memory_and_arrives_whole(site, worke
     before = peak_kilobytes(supervisor.pid)
 
     site.let_go(run)
-    wait_for(lambda: storage.log_size(run.pk, LOG) == 100 * 2**20 + len(b"ready\n\nend\n"))
+    wait_for(lambda: storage.log_size(run.pk, LOG) == 100 * 2**20 + len(b"ready\n\nend\n"), seconds=120)
 
     assert peak_kilobytes(supervisor.pid) - before < 10_000
     assert site.log(run).endswith(b"x\nend\n")

@@ -11,7 +11,6 @@ import time
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -56,7 +55,7 @@ def test_a_supervisor_that_is_killed_is_noticed_and_nothing_of_its_run_is_left(s
     assert ended.reason.startswith("Worker lost.")
     assert host.name() in ended.reason
     assert "last heard at 20" in ended.reason
-    wait_for(lambda: marked(mark) == [], seconds=2)
+    wait_for(lambda: marked(mark) == [])
     assert site.wait_until_ended(site.submit("print('next')")).status == "Completed"
 
 
@@ -81,11 +80,11 @@ def test_a_canceled_run_whose_supervisor_was_killed_is_canceled(site, worker, ma
     supervisor = site.freeze(run)
     site.cancel(run)
 
-    ended = site.wait_until_ended(run)
+    ended = site.wait_until_ended(run, seconds=60)
 
     assert ended.status == "Canceled"
     assert not supervisor.is_alive()
-    wait_for(lambda: marked(mark) == [], seconds=2)
+    wait_for(lambda: marked(mark) == [])
 
 
 def test_a_supervisor_that_was_frozen_too_long_is_killed_and_settled_once(site, worker, mark):
@@ -93,11 +92,11 @@ def test_a_supervisor_that_was_frozen_too_long_is_killed_and_settled_once(site, 
     site.wait_for_log(run, b"ready")
 
     supervisor = site.freeze(run)
-    ended = site.wait_until_ended(run)
+    ended = site.wait_until_ended(run, seconds=60)
     supervisor.send(signal.SIGCONT)
 
     assert (ended.status, site.events(run).count("Failed")) == ("Failed", 1)
-    wait_for(lambda: marked(mark) == [] and not supervisor.is_alive(), seconds=3)
+    wait_for(lambda: marked(mark) == [] and not supervisor.is_alive())
 
 
 def test_a_supervisor_that_was_frozen_shortly_goes_on(site, worker):
@@ -138,7 +137,10 @@ def test_a_supervisor_that_was_frozen_inside_a_transaction_loses_its_locks_and_g
 
 def _waiting_for_locks():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
+        cursor.execute(
+            "SELECT COUNT(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database()"
+        )
         return cursor.fetchone()[0]
 
 
@@ -153,9 +155,9 @@ def test_a_process_that_was_frozen_with_the_write_lock_is_woken_by_whoever_waits
 
     duty.do_when_due()  # in vain
 
-    assert frozen.wait(10) == 0
+    assert frozen.wait(30) == 0
     Worker.objects.update(stopped_at=host.now())
-    assert leftovers.writer() is None
+    wait_for(lambda: leftovers.writer() is None)  # the worker of other tests writes now and then
 
 
 def test_the_end_of_a_worker_leaves_scripts_running_and_the_next_does_not_start_them_again(site):
@@ -168,9 +170,9 @@ def test_the_end_of_a_worker_leaves_scripts_running_and_the_next_does_not_start_
     second = site.start_worker()
     row = Worker.objects.get(pid=second.pid)
     second.terminate()
-    assert second.wait(30) == 0
+    assert second.wait(60) == 0
 
-    assert site.status(run) == "Running"
+    site.wait_until(run, "Running")
     assert Attempt.objects.filter(run=run).count() == 1
     assert (row.host, row.boot_id, row.targets) == (host.name(), host.boot_id(), ["spare"])
     assert row.kill_tier in list(process.Tier)
@@ -186,7 +188,7 @@ def test_a_cold_shutdown_of_the_worker_leaves_scripts_running(site):
     site.wait_until(run, "Running")
 
     worker.send_signal(signal.SIGQUIT)
-    worker.wait(30)
+    worker.wait(60)
     site.let_go(run)
 
     assert site.wait_until_ended(run).status == "Completed"
@@ -198,7 +200,8 @@ import os, django
 django.setup()
 from runs.execution import claim, host
 from runs.models import ComputeTarget
-claim.claim_next(compute_target_id=ComputeTarget.objects.get(name="spare").pk, at=host.now())
+attempt = claim.claim_next(compute_target_id=ComputeTarget.objects.get(name="spare").pk, at=host.now())
+print(attempt.run.status, attempt.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
 
@@ -206,11 +209,11 @@ os.kill(os.getpid(), 9)
 def test_a_worker_that_is_killed_between_the_claim_and_the_start_costs_the_run_nothing_but_time(site):
     run = site.submit("print('once')", compute_target="spare")
 
-    died = subprocess.run([sys.executable, "-c", CLAIM_AND_DIE], env=site.environment, cwd=ROOT, check=False)
-    left = site.status(run), Attempt.objects.live().get(run=run).pid
+    play = [sys.executable, "-c", CLAIM_AND_DIE]
+    died = subprocess.run(play, env=site.environment, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     site.start_worker()
 
-    assert (died.returncode, left) == (-signal.SIGKILL, ("Preparing", None))
+    assert (died.returncode, died.stdout) == (-signal.SIGKILL, b"Preparing None\n")
     assert site.wait_until_ended(run).status == "Completed"
     assert site.log(run, storage.attempt_path(2, "user_logs/std_log.txt")) == b"once\n"
     assert Attempt.objects.get(run=run, number=1).reason == f"No supervisor started on {host.name()}."
@@ -262,15 +265,16 @@ def test_a_launcher_outlives_a_timeout_that_held_while_it_was_started(site, monk
 
 def test_a_launcher_that_dies_is_replaced(site, worker):
     site.wait_until_ended(site.submit("pass"))
-    launcher = next(pid for pid in marked("runs.execution") if parent_of(pid) == worker.pid)
+    launcher = next(pid for pid in marked("runs.execution") if is_child(pid, worker.pid))
 
     os.kill(launcher, signal.SIGKILL)
 
     assert site.wait_until_ended(site.submit("print('next')")).status == "Completed"
 
 
-def parent_of(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+def is_child(pid, parent):
+    fields = kernel.stat(pid)  # none of one that has ended meanwhile
+    return bool(fields) and int(fields[1]) == parent
 
 
 @pytest.mark.sqlite
@@ -329,7 +333,7 @@ def test_a_stopped_server_cancels_what_runs_here_and_leaves_what_is_queued(site)
         site.wait_for_log(run, b"ready")
     queued = site.submit("pass", compute_target="spare")
     first.terminate()
-    first.wait(10)
+    first.wait(60)
 
     left = shutdown.stop_runs(reason="The server was stopped.", timeout_seconds=30)
 

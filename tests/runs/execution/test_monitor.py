@@ -64,7 +64,7 @@ def test_an_attempt_gets_one_row_and_no_metric_of_its_own(experiment, team_mate,
     watch = monitor.Monitor(attempt, environment.own_interpreter())
 
     watch.start()
-    wait_for(lambda: watch._columns is not None and watch._columns.document()["columns"])
+    wait_for(lambda: watch._columns is not None and (watch._columns.columns or watch._columns._pending))
     watch.stop(timeout_seconds=30)
 
     found = SystemMetrics.objects.get(attempt=attempt).data

@@ -35,7 +35,7 @@ def test_a_run_finds_the_packages_that_it_asked_for_and_the_next_one_finds_them_
 
     runs = [site.submit(code, files=files, requirements="requirements.txt") for _ in range(2)]
 
-    assert [site.wait_until_ended(run, seconds=60).status for run in runs] == ["Completed"] * 2
+    assert [site.wait_until_ended(run, seconds=120).status for run in runs] == ["Completed"] * 2
     assert [site.log(run) for run in runs] == [b"42 True\n"] * 2
     words = [site.log(run, "system_logs/run.txt") for run in runs]
     assert [b"Making a Python environment" in text for text in words].count(True) == 1

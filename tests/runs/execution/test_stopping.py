@@ -89,7 +89,7 @@ def test_a_script_may_clean_up_within_its_grace_time(site, worker):
     run = site.submit(textwrap.dedent(code))
     site.wait_for_log(run, b"ready")
 
-    site.cancel(run)
+    site.cancel(run, grace_seconds=60)
     ended = site.wait_until_ended(run)
 
     assert (ended.status, ended.exit_code) == ("Canceled", 0)
@@ -101,11 +101,11 @@ def test_a_script_may_clean_up_within_its_grace_time(site, worker):
 def test_stop_now_skips_the_grace_time_also_when_it_has_begun(site, worker, mark):
     run = site.submit(stubborn("ignores SIGTERM", mark), arguments=(mark,))
     site.wait_for_log(run, b"ready")
-    site.cancel(run, grace_seconds=30)
+    site.cancel(run, grace_seconds=300)
     wait_for(lambda: b"Sent SIGTERM" in site.log(run, "system_logs/run.txt"))
 
     site.cancel(run, grace_seconds=0)
-    ended = site.wait_until_ended(run, seconds=25)
+    ended = site.wait_until_ended(run, seconds=60)
 
     assert ended.status == "Canceled"
     assert marked(mark) == []

@@ -134,7 +134,7 @@ def drive_together(run) -> list[Exception]:
 
         def advance() -> None:
             try:
-                barrier.wait(10)
+                barrier.wait(60)
                 schedule.advance(run_pk=run.pk, at=NOON)
             except Exception as error:
                 faults.append(error)

@@ -41,7 +41,8 @@ QUERIES = [
 
 
 @pytest.fixture(params=["analyzed", "unknown"])
-def demo(db, request):
+def demo(db, request, settings, tmp_path):
+    settings.STUDIO_HOME = tmp_path
     call_command("seed_demo", "--runs", "600", "--until", "2026-11-23T12:00+00:00")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE" if request.param == "analyzed" else "DELETE FROM sqlite_stat1")

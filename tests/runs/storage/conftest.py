@@ -31,6 +31,8 @@ class Road:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # a thread that waits for the next one would not see the close
         self._listener.close()
 
     def _serve(self) -> None:
