@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from runs.models import Preferences
 from tests import pages
+from tests.journeys.conftest import SLOW_LINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -118,6 +119,22 @@ def test_the_keys_are_listed_and_rest_while_one_types(page_for, team_mate, addre
 
     assert page.locator("#q").input_value() == "ge?x"
     assert "/experiments/diabetes/" in page.url
+    expect(dialog).to_be_hidden()
+
+
+def test_the_list_of_keys_opens_once(page_for, team_mate, addresses):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE.replace("500", "1500"))
+    page.goto(addresses["experiment_detail"])
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+
+    page.keyboard.press("?")
+    page.wait_for_timeout(700)
+    page.keyboard.press("?")
+    dialog.wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1200)
+
     expect(dialog).to_be_hidden()
 
 

@@ -164,6 +164,31 @@ def test_a_key_before_the_answer_to_the_last_one_loses_nothing(page_for, team_ma
     assert "params.alpha" in page.url
 
 
+def test_a_double_click_opens_a_panel_once(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE)
+    page.goto(ADDRESS)
+
+    page.locator("#edit-table").dblclick(delay=100)
+    page.get_by_label("Search columns").wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1000)
+
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(page.locator("#edit-table")).to_be_focused()
+
+
+def test_stars_that_are_given_before_the_answers_all_count(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE)
+    page.goto(ADDRESS)
+
+    for number in range(5, 9):
+        page.get_by_role("button", name=f"Favorite: Run {number}").click()
+
+    expect(page.locator(".star[aria-pressed=true]")).to_have_count(4)
+
+
 def test_saving_before_the_answer_to_a_drag_keeps_the_order(page_for, team_mate, diabetes):
     page = page_for(team_mate, viewport=DESKTOP)
     page.add_init_script(SLOW_LINE)
