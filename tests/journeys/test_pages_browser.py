@@ -119,8 +119,8 @@ def test_polls_rest_while_the_page_is_hidden(page_for, team_mate, busy_workspace
     page = page_for(team_mate)
     page.goto("/w/default/pipelines/")
     asked = []
-    page.on("request", lambda request: request.resource_type == "fetch" and asked.append(request.url))
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away ?? true, configurable: true})")
+    page.on("request", lambda request: request.resource_type == "fetch" and asked.append(request.url))
 
     page.evaluate("htmx.trigger('#runs', 'every')")
     while_hidden = list(asked)
