@@ -150,6 +150,22 @@ def test_a_step_that_comes_late_leads_nobody_away(page_for, team_mate, draft):
     assert "arguments" not in steps["step"]
 
 
+def test_what_is_added_while_the_canvas_is_tidied_keeps_its_place(page_for, team_mate, draft):
+    page = page_for(team_mate)
+    page.add_init_script(SLOW_LINE)
+    page.goto(draft.get_absolute_url())
+
+    node(page, "train").click()
+    node(page, "train").press("Control+c")
+    with page.expect_response("**/layout/"):
+        page.get_by_role("button", name="Tidy up").click()
+        page.locator(".canvas").press("Control+v")
+    node(page, "train_2").wait_for()
+
+    saved(page)
+    assert set(PipelineDraft.objects.get().positions) == {"prepare", "train", "train_2"}
+
+
 def test_a_double_click_at_run_opens_one_dialog(page_for, team_mate, draft):
     page = page_for(team_mate)
     page.add_init_script(SLOW_LINE)

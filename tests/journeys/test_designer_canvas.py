@@ -124,6 +124,17 @@ def test_what_is_typed_is_kept_when_a_step_is_pressed(page):
     assert steps["train"]["arguments"] == ["first"]
 
 
+def test_a_line_from_a_step_that_goes_is_given_up(page):
+    page.get_by_role("button", name="Empty step").click()
+    node(page, "step").get_by_role("button", name="Runs before").click()
+    expect(page.locator(".canvas.is-connecting")).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(node(page, "step")).to_have_count(0)
+    page.mouse.move(*middle(node(page, "prepare").bounding_box()))
+
+    expect(page.locator(".canvas.is-connecting")).to_have_count(0)
+
+
 def test_the_view_is_zoomed_fitted_and_moved_by_the_minimap(page):
     fitted = view(page)
     page.get_by_role("button", name="Zoom in").click()
@@ -131,7 +142,9 @@ def test_the_view_is_zoomed_fitted_and_moved_by_the_minimap(page):
     page.locator(".canvas").press("-")
     assert view(page)[2] == pytest.approx(fitted[2])
     page.mouse.move(*middle(page.locator(".canvas").bounding_box()))
+    seen = page.locator(".world").get_attribute("style")
     page.mouse.wheel(0, 300)
+    expect(page.locator(".world")).not_to_have_attribute("style", seen)
     assert view(page)[1] == pytest.approx(fitted[1] - 300)
     page.get_by_role("button", name="Fit").click()
     assert view(page) == pytest.approx(fitted)
@@ -178,7 +191,9 @@ def test_fingers_add_move_connect_and_zoom(page_for, team_mate, draft):
 
     page.get_by_role("button", name="Empty step").tap()
     expect(page.locator(".node")).to_have_count(3)
+    seen = page.locator(".world").get_attribute("style")
     page.get_by_role("button", name="Fit").tap()
+    expect(page.locator(".world")).not_to_have_attribute("style", seen)
     page.locator(".canvas").scroll_into_view_if_needed()
     port = node(page, "train").get_by_role("button", name="Runs before")
     drag(middle(port.bounding_box()), middle(node(page, "step").bounding_box()))
