@@ -218,6 +218,21 @@ def test_an_answer_to_a_poll_closes_nothing_that_was_opened_meanwhile(page_for, 
     assert children.count() > 0
 
 
+def test_a_search_wins_over_a_tree_that_was_asked_for_before(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_POLLS.replace('"v"', '"open"'))
+    page.goto(ADDRESS)
+
+    with page.expect_request("**open=*"):
+        page.get_by_role("link", name="Child runs of Run 8").click()
+    page.locator("#q").fill("status:failed")
+    expect(page.locator("#run-table tbody tr")).to_have_count(1)
+    page.wait_for_timeout(1700)
+
+    expect(page.locator("#run-table tbody tr")).to_have_count(1)
+    assert "open=" not in page.url
+
+
 def test_all_that_match_are_canceled_after_a_question(page_for, team_mate, diabetes):
     page = page_for(team_mate, viewport=DESKTOP)
     page.goto(f"{ADDRESS}?q=status:queued")
