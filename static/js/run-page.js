@@ -14,6 +14,9 @@ document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
   const form = ctx.sourceElement?.closest?.("#tag-add");
   if (!form || ctx.response.status >= 400) return;
+  // The next tag may be half typed already.
+  const { key, value } = form.elements;
+  if (key.value !== ctx.request.body.get("key") || value.value !== ctx.request.body.get("value")) return;
   form.reset();
-  form.querySelector("#tag-key").focus();
+  if (form.contains(document.activeElement)) key.focus();
 });

@@ -28,13 +28,20 @@ function move(step) {
   next?.closest("tr").scrollIntoView({ block: "nearest" });
 }
 
+let isAsking = false;
+
 async function list() {
   const dialog = document.getElementById("shortcuts");
   if (!dialog.querySelector("dl")) {
-    const page = new DOMParser().parseFromString(await (await fetch(dialog.dataset.list)).text(), "text/html");
-    document.getElementById("shortcuts-box").replaceChildren(...page.getElementById("shortcut-list").childNodes);
+    // Pressed again before the answer, it opens once; and over no dialog that was opened meanwhile.
+    if (isAsking) return;
+    isAsking = true;
+    const answer = await fetch(dialog.dataset.list).then((response) => response.text()).catch(() => "");
+    isAsking = false;
+    const page = new DOMParser().parseFromString(answer, "text/html");
+    document.getElementById("shortcuts-box").replaceChildren(...(page.getElementById("shortcut-list")?.childNodes || []));
   }
-  dialog.showModal();
+  if (dialog.querySelector("dl") && !document.querySelector("dialog[open]")) dialog.showModal();
 }
 
 const KEYS = {

@@ -26,10 +26,13 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 
-# An init script: half a second between a question of a page's scripts and its way to the server.
+# An init script: half a second between a question of a page's scripts and its way to the server; `data-asked` has it.
 SLOW_LINE = """
 const ask = window.fetch;
-window.fetch = (...question) => new Promise((done) => setTimeout(done, 500)).then(() => ask(...question));
+window.fetch = (...question) => {
+  document.documentElement.dataset.asked = question[0];
+  return new Promise((done) => setTimeout(done, 500)).then(() => ask(...question));
+};
 """
 
 
@@ -56,7 +59,8 @@ def page_for(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page]
     watches: list[Watch] = []
 
     def open_page(user: User | None, **options: Any) -> Page:
-        context = browser.new_context(base_url=live_server.url, **options)
+        # Without motion: a color that is on its way to another one is neither.
+        context = browser.new_context(base_url=live_server.url, **{"reduced_motion": "reduce", **options})
         context.set_default_timeout(WAIT_MILLISECONDS)
         contexts.append(context)
         if user is not None:

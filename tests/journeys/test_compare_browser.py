@@ -74,8 +74,10 @@ def test_it_needs_no_scripts(page_for, owner, workspace, runs):
     page.goto(f"{reverse('run_compare', args=[workspace.name])}?runs={','.join(run.run_id for run in runs)}")
 
     page.get_by_role("link", name="Take Run 5 out").click()
+    expect(page.get_by_role("link", name="Take Run 5 out")).to_have_count(0)
     page.get_by_label("With").select_option(label="Run 4")
     page.get_by_role("button", name="Show").last.click()
+    expect(page.get_by_text("RATE = 0.04")).to_be_visible()
     page.get_by_role("link", name="Only what differs").click()
 
     expect(page.get_by_text("adam").first).to_be_visible()

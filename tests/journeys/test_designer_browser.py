@@ -58,12 +58,14 @@ def test_a_pipeline_is_drawn_run_and_watched(page_for, shoot, team_mate, workspa
     field(page, "step", "Outputs").fill("table")
     field(page, "step", "Outputs").press("Tab")
     page.get_by_role("button", name="hello.py").click()
+    expect(node(page, "hello")).to_be_focused()
     drag(page, node(page, "prepare").get_by_role("button", name="Output: table"), node(page, "hello"))
     expect(page.locator(".wire")).to_have_count(1)
 
     # By keys: a third one, with Enter on the order's port and Enter on the step.
     page.get_by_label("Search steps").fill("empty")
     page.get_by_role("button", name="Empty step").press("Enter")
+    expect(node(page, "step")).to_be_focused()
     node(page, "hello").get_by_role("button", name="Runs before").press("Enter")
     node(page, "step").press("Enter")
     expect(page.locator(".wire")).to_have_count(2)
@@ -129,6 +131,69 @@ def test_changes_during_a_slow_save_are_no_conflict_with_oneself(page_for, team_
 
     assert saved(page)["steps"]["train"]["arguments"] == ["third"]
     expect(page.locator("#draft-conflict")).to_be_hidden()
+
+
+def test_a_step_that_comes_late_leads_nobody_away(page_for, team_mate, draft):
+    page = page_for(team_mate)
+    page.add_init_script(SLOW_LINE)
+    page.goto(draft.get_absolute_url())
+
+    node(page, "train").click()
+    page.get_by_role("button", name="Empty step").click()
+    field(page, "step", "Arguments").fill("first")
+    node(page, "step").wait_for()
+    expect(field(page, "step", "Arguments")).to_be_focused()
+    field(page, "step", "Arguments").press("Tab")
+
+    steps = saved(page)["steps"]
+    assert steps["train"]["arguments"] == ["first"]
+    assert "arguments" not in steps["step"]
+
+
+def test_what_is_added_while_the_canvas_is_tidied_keeps_its_place(page_for, team_mate, draft):
+    page = page_for(team_mate)
+    page.add_init_script(SLOW_LINE)
+    page.goto(draft.get_absolute_url())
+
+    node(page, "train").click()
+    node(page, "train").press("Control+c")
+    with page.expect_response("**/layout/"):
+        page.get_by_role("button", name="Tidy up").click()
+        page.locator(".canvas").press("Control+v")
+    node(page, "train_2").wait_for()
+
+    saved(page)
+    assert set(PipelineDraft.objects.get().positions) == {"prepare", "train", "train_2"}
+
+
+def test_a_double_click_at_run_opens_one_dialog(page_for, team_mate, draft):
+    page = page_for(team_mate)
+    page.add_init_script(SLOW_LINE)
+    page.goto(draft.get_absolute_url())
+
+    page.get_by_role("link", name="Run", exact=True).dblclick(delay=100)
+    page.get_by_label("New experiment").fill("penguins")
+    page.wait_for_timeout(1000)
+
+    expect(page.get_by_label("New experiment")).to_have_value("penguins")
+
+
+def test_yaml_with_a_mistake_stays_though_a_save_is_answered_meanwhile(page_for, team_mate, draft):
+    page = page_for(team_mate)
+    page.add_init_script(SLOW_LINE.replace("500", "2000"))
+    page.goto(draft.get_absolute_url())
+    text = page.get_by_label("The pipeline as YAML")
+
+    node(page, "train").click()
+    field(page, "step", "Arguments").fill("first")
+    field(page, "step", "Arguments").press("Tab")
+    page.get_by_role("button", name="YAML").click()
+    text.fill("steps: [")
+    page.get_by_role("button", name="Apply to the canvas").click()
+
+    expect(page.locator("#draft-status")).to_contain_text("This is no YAML")
+    expect(text).to_have_value("steps: [")
+    assert PipelineDraft.objects.get().document["steps"]["train"]["arguments"] == ["first"]
 
 
 def test_yaml_and_canvas_change_each_other(page_for, team_mate, draft):
@@ -275,6 +340,19 @@ def test_a_schedule_shows_its_next_times_while_it_is_written(page_for, team_mate
     schedule = Schedule.objects.get()
     assert page.url.endswith(reverse("schedule_edit", args=[schedule.schedule_id]))
     assert (schedule.cron, schedule.time_zone, schedule.experiment_name) == ("15 4 * * FRI", "Europe/Rome", "weekly")
+
+
+def test_the_next_times_are_those_of_the_last_change(page_for, team_mate, workspace):
+    published = factories.published_pipeline(workspace, by=team_mate)
+    page = page_for(team_mate)
+    page.add_init_script(SLOW_LINE)
+    page.goto(reverse("schedule_new", args=[workspace.name, published.pipeline_id]))
+
+    page.get_by_label("Unit").select_option("Week")
+    for day in ("Monday", "Wednesday", "Friday"):
+        page.get_by_label(day).check()
+
+    expect(page.locator(".times .muted", has_text="Fri")).not_to_have_count(0)
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])

@@ -95,13 +95,44 @@ def test_steps_are_framed_copied_moved_and_taken_back(page):
     before = node(page, "train").bounding_box()
     node(page, "train").press("ArrowRight")
     assert node(page, "train").bounding_box()["x"] > before["x"]
+    saved(page)
+    place = PipelineDraft.objects.get().positions["train"]
     page.mouse.move(*middle(node(page, "train").bounding_box()))
     page.mouse.down()
     page.mouse.move(ground["x"] + 120, ground["y"] + 120, steps=4)
     page.mouse.up()
-    place = PipelineDraft.objects.get().positions["train"]
     saved(page)
     assert PipelineDraft.objects.get().positions["train"] != place
+
+
+def test_what_is_typed_is_kept_when_a_step_is_pressed(page):
+    pane = page.locator("#step-pane")
+    node(page, "train").click()
+    pane.get_by_label("Arguments", exact=True).fill("first")
+    node(page, "prepare").click()
+    expect(pane.get_by_label("Name", exact=True)).to_have_value("prepare")
+    pane.get_by_label("Name", exact=True).fill("fetch")
+    x, y = middle(node(page, "prepare").bounding_box())
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 40, steps=4)
+    page.mouse.up()
+    assert middle(node(page, "fetch").bounding_box()) == pytest.approx((x + 40, y + 40), abs=5)
+
+    steps = saved(page)["steps"]
+    assert list(steps) == ["fetch", "train"]
+    assert steps["train"]["arguments"] == ["first"]
+
+
+def test_a_line_from_a_step_that_goes_is_given_up(page):
+    page.get_by_role("button", name="Empty step").click()
+    node(page, "step").get_by_role("button", name="Runs before").click()
+    expect(page.locator(".canvas.is-connecting")).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(node(page, "step")).to_have_count(0)
+    page.mouse.move(*middle(node(page, "prepare").bounding_box()))
+
+    expect(page.locator(".canvas.is-connecting")).to_have_count(0)
 
 
 def test_the_view_is_zoomed_fitted_and_moved_by_the_minimap(page):
@@ -111,7 +142,9 @@ def test_the_view_is_zoomed_fitted_and_moved_by_the_minimap(page):
     page.locator(".canvas").press("-")
     assert view(page)[2] == pytest.approx(fitted[2])
     page.mouse.move(*middle(page.locator(".canvas").bounding_box()))
+    seen = page.locator(".world").get_attribute("style")
     page.mouse.wheel(0, 300)
+    expect(page.locator(".world")).not_to_have_attribute("style", seen)
     assert view(page)[1] == pytest.approx(fitted[1] - 300)
     page.get_by_role("button", name="Fit").click()
     assert view(page) == pytest.approx(fitted)
@@ -158,7 +191,9 @@ def test_fingers_add_move_connect_and_zoom(page_for, team_mate, draft):
 
     page.get_by_role("button", name="Empty step").tap()
     expect(page.locator(".node")).to_have_count(3)
+    seen = page.locator(".world").get_attribute("style")
     page.get_by_role("button", name="Fit").tap()
+    expect(page.locator(".world")).not_to_have_attribute("style", seen)
     page.locator(".canvas").scroll_into_view_if_needed()
     port = node(page, "train").get_by_role("button", name="Runs before")
     drag(middle(port.bounding_box()), middle(node(page, "step").bounding_box()))
@@ -182,5 +217,5 @@ def test_what_could_not_be_saved_is_saved_once_the_server_is_back(page):
     expect(page.locator("#draft-status")).to_have_text("Not saved: the server does not answer.")
     page.unroute("**/save/")
 
-    expect(page.locator("#draft-status")).to_have_text("Draft saved", timeout=10_000)
+    expect(page.locator("#draft-status")).to_have_text("Draft saved")
     assert list(PipelineDraft.objects.get().document["steps"]) == ["prepare"]

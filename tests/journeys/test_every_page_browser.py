@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from runs.models import Preferences
-from tests import pages
+from tests import factories, pages
+from tests.journeys.conftest import SLOW_LINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -30,8 +31,7 @@ def faults(page):
 
 def test_every_page_is_accessible_in_light_and_dark(page_for, team_mate, addresses, shoot):
     """One visit each: wide and light, then as narrow as a phone and dark."""
-    # Without motion: a color that is on its way to another one is neither.
-    member, stranger = (page_for(user, viewport=DESKTOP, reduced_motion="reduce") for user in (team_mate, None))
+    member, stranger = (page_for(user, viewport=DESKTOP) for user in (team_mate, None))
     found = {}
 
     for name, address in addresses.items():
@@ -80,6 +80,8 @@ def test_what_has_the_focus_is_seen(page_for, team_mate, addresses):
 
 def test_keys_lead_everywhere_and_move_in_tables(page_for, team_mate, addresses):
     page = page_for(team_mate, viewport=DESKTOP)
+    # Between the two keys no second passes, however slow the machine is.
+    page.clock.set_fixed_time(factories.NOON)
     page.goto(addresses["workspace_home"])
 
     page.keyboard.type("ge")
@@ -118,6 +120,22 @@ def test_the_keys_are_listed_and_rest_while_one_types(page_for, team_mate, addre
 
     assert page.locator("#q").input_value() == "ge?x"
     assert "/experiments/diabetes/" in page.url
+    expect(dialog).to_be_hidden()
+
+
+def test_the_list_of_keys_opens_once(page_for, team_mate, addresses):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE.replace("500", "1500"))
+    page.goto(addresses["experiment_detail"])
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+
+    page.keyboard.press("?")
+    page.wait_for_timeout(700)
+    page.keyboard.press("?")
+    dialog.wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1200)
+
     expect(dialog).to_be_hidden()
 
 

@@ -164,6 +164,31 @@ def test_a_key_before_the_answer_to_the_last_one_loses_nothing(page_for, team_ma
     assert "params.alpha" in page.url
 
 
+def test_a_double_click_opens_a_panel_once(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE)
+    page.goto(ADDRESS)
+
+    page.locator("#edit-table").dblclick(delay=100)
+    page.get_by_label("Search columns").wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1000)
+
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(page.locator("#edit-table")).to_be_focused()
+
+
+def test_stars_that_are_given_before_the_answers_all_count(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_LINE)
+    page.goto(ADDRESS)
+
+    for number in range(5, 9):
+        page.get_by_role("button", name=f"Favorite: Run {number}").click()
+
+    expect(page.locator(".star[aria-pressed=true]")).to_have_count(4)
+
+
 def test_saving_before_the_answer_to_a_drag_keeps_the_order(page_for, team_mate, diabetes):
     page = page_for(team_mate, viewport=DESKTOP)
     page.add_init_script(SLOW_LINE)
@@ -191,6 +216,21 @@ def test_an_answer_to_a_poll_closes_nothing_that_was_opened_meanwhile(page_for, 
     page.wait_for_timeout(1700)
 
     assert children.count() > 0
+
+
+def test_a_search_wins_over_a_tree_that_was_asked_for_before(page_for, team_mate, diabetes):
+    page = page_for(team_mate, viewport=DESKTOP)
+    page.add_init_script(SLOW_POLLS.replace('"v"', '"open"'))
+    page.goto(ADDRESS)
+
+    with page.expect_request("**open=*"):
+        page.get_by_role("link", name="Child runs of Run 8").click()
+    page.locator("#q").fill("status:failed")
+    expect(page.locator("#run-table tbody tr")).to_have_count(1)
+    page.wait_for_timeout(1700)
+
+    expect(page.locator("#run-table tbody tr")).to_have_count(1)
+    assert "open=" not in page.url
 
 
 def test_all_that_match_are_canceled_after_a_question(page_for, team_mate, diabetes):
@@ -226,12 +266,11 @@ def test_everything_works_without_scripts(page_for, team_mate, diabetes, shoot):
     expect(page.locator("#run-table tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Remove the filter status:failed").click()
     page.get_by_role("link", name="Child runs of Run 8").click()
-    expect(page.locator("#run-table tr.is-child").first).to_be_visible()
-    opened = page.locator("#run-table tr.is-child").count()
+    expect(page.locator("#run-table tr.is-child")).to_have_count(20)
     page.get_by_role("button", name="Favorite: Run 8").click()
+    page.locator(".star[aria-pressed=true]").wait_for()
     page.get_by_role("link", name="Favorites").click()
 
     assert drawn == 8
-    assert opened == 20
     expect(page.locator("#run-table tbody tr:not(.is-child, .more-row)")).to_have_count(1)
     assert "params.alpha" in page.url

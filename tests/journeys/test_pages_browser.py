@@ -119,8 +119,8 @@ def test_polls_rest_while_the_page_is_hidden(page_for, team_mate, busy_workspace
     page = page_for(team_mate)
     page.goto("/w/default/pipelines/")
     asked = []
-    page.on("request", lambda request: request.resource_type == "fetch" and asked.append(request.url))
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away ?? true, configurable: true})")
+    page.on("request", lambda request: request.resource_type == "fetch" and asked.append(request.url))
 
     page.evaluate("htmx.trigger('#runs', 'every')")
     while_hidden = list(asked)
@@ -138,7 +138,7 @@ def test_typing_searches_and_the_address_follows(page_for, team_mate, busy_works
     page.keyboard.type("status:failed", delay=20)
     page.wait_for_url("**/?q=status%3Afailed")
 
-    assert page.locator("#run-table tbody tr").count() == 2
+    expect(page.locator("#run-table tbody tr")).to_have_count(2)
     assert page.evaluate("document.activeElement.id") == "q"
 
 
@@ -155,7 +155,7 @@ def test_ticked_runs_are_canceled_after_a_question(page_for, team_mate, busy_wor
     page.get_by_text("Asked 1 run to stop.").wait_for()
 
     assert grey_at_first
-    assert page.locator("#run-table tbody tr").count() == 1
+    expect(page.locator("#run-table tbody tr")).to_have_count(1)
 
 
 def test_light_and_dark_are_remembered(page_for, team_mate, workspace, shoot):
@@ -216,6 +216,7 @@ def test_everything_but_live_refresh_works_without_scripts(page_for, team_mate, 
     page.locator(".tick").first.check()
     shoot(page, "no-script")
     page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_text("Asked 1 run to stop.").wait_for()
     page.get_by_role("link", name="Created time").click()
     page.get_by_role("button", name="User menu").click()
     page.get_by_role("button", name="Light or dark").click()

@@ -12,6 +12,7 @@ from runs.actions import recording, snapshots
 from runs.models import Metric, Param, Property, Run, Tag
 from runs.status import RunStatus
 from tests import factories
+from tests.journeys.conftest import SLOW_LINE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -173,6 +174,19 @@ def test_a_tag_is_added_and_typing_survives_the_refresh(page_for, team_mate, run
     assert page.locator("#tag-key").input_value() == "half typ"
     assert page.evaluate("document.activeElement.id") == "tag-key"
     assert Tag.objects.get(run=run, key="mood").value == "good"
+
+
+def test_the_next_tag_may_be_typed_before_the_answer_to_the_last_one(page_for, team_mate, run):
+    page = page_for(team_mate)
+    page.add_init_script(SLOW_LINE)
+    page.goto(address("run_detail", run))
+
+    page.locator("#tag-key").fill("mood")
+    page.get_by_role("button", name="Add tag").click()
+    page.locator("#tag-key").fill("weather")
+    page.get_by_label("mood", exact=True).wait_for()
+
+    expect(page.locator("#tag-key")).to_have_value("weather")
 
 
 def test_a_tag_is_changed_and_removed(page_for, team_mate, run):

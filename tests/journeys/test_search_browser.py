@@ -1,5 +1,6 @@
 """The search bar completes what one types by the keyboard alone, and the trash fits and can be read by everybody."""
 
+import re
 from contextlib import nullcontext
 
 import pytest
@@ -67,7 +68,7 @@ def test_an_answer_on_its_way_leaves_the_list_in_which_one_chooses(page_for, own
     expect(page.locator("#q-options")).to_have_text("tags.quality:")
     with page.expect_response("**q=tags.qu"):
         field.press("u")
-        page.wait_for_timeout(300)
+        expect(page.locator("html")).to_have_attribute("data-asked", re.compile(r"q=tags\.qu$"))
         field.press("ArrowDown")
     page.wait_for_timeout(300)
     field.press("Enter")

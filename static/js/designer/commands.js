@@ -1,6 +1,6 @@
 // What the toolbar's buttons and the keys do, by name.
 
-import { disconnect, paste, removeSteps } from "./model.js";
+import { disconnect, paste, removeSteps, steps } from "./model.js";
 import { reveal } from "./reveal.js";
 
 const NEAR = 32;
@@ -48,7 +48,10 @@ export function createCommands(canvas, store, { layout, say, words }) {
     async arrange() {
       const places = await layout();
       if (!places) return;
-      store.change((next) => { next.positions = places; });
+      // What was added meanwhile stays where it was put.
+      store.change(({ document, positions }) => {
+        for (const [name, place] of Object.entries(places)) if (name in steps(document)) positions[name] = place;
+      });
       canvas.fit();
     },
     move(x, y, isFar) {

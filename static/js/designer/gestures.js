@@ -14,17 +14,21 @@ export function listenToGestures(canvas, store, ports) {
 
   root.addEventListener("pointerdown", (event) => {
     if (event.button === 2 || event.target.closest(".minimap")) return;
+    // A field of the pane is left only after this event: what was typed into it belongs to the step shown so far.
+    if (document.activeElement.closest(".pane")) document.activeElement.blur();
+    // Which may have drawn anew what was pressed.
+    const target = event.target.isConnected ? event.target : document.elementFromPoint(event.clientX, event.clientY);
     fingers.set(event.pointerId, event);
     if (fingers.size === 2) return void (gesture = { kind: "pinch", ...pinch() });
-    const port = event.target.closest(".port");
+    const port = target.closest(".port");
     if (port) {
       if (port.dataset.side === "out") ports.begin(port);
       gesture = { kind: "wire", from: event };
       return;
     }
-    const name = event.target.closest("[data-step]")?.dataset.step;
+    const name = target.closest("[data-step]")?.dataset.step;
     if (name && !ports.pending) gesture = takeNodes(event, name);
-    else if (!name) gesture = event.shiftKey ? { kind: "frame", from: event } : pan(event);
+    else if (!name) gesture = event.shiftKey ? { kind: "frame", from: event } : pan(event, target);
     if (gesture) root.setPointerCapture(event.pointerId);
   });
 
@@ -83,9 +87,9 @@ export function listenToGestures(canvas, store, ports) {
     }
   }
 
-  function pan(event) {
+  function pan(event, target) {
     // Kept from the start: what is captured is no longer told what was pressed.
-    return { kind: "pan", from: event, latest: event, wire: event.target.closest(".wire-hit")?.dataset.wire };
+    return { kind: "pan", from: event, latest: event, wire: target.closest(".wire-hit")?.dataset.wire };
   }
 
   function takeNodes(event, name) {

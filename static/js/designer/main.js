@@ -56,6 +56,8 @@ createMinimap(designer.querySelector(".minimap"), canvas, store);
 // --- Saving, and the YAML beside the canvas ---
 
 const yaml = document.getElementById("draft-yaml");
+// What was written as YAML stays until it is applied, which a save on its way comes before.
+let isApplying = false;
 const showProblems = () => {
   const general = store.problems.length;
   const line = document.getElementById("draft-problems");
@@ -76,7 +78,7 @@ const autosave = createAutosave(store, {
     store.setProblems(answer.problems);
     showProblems();
     document.getElementById("draft-name").textContent = answer.document.name || "";
-    if (yaml !== document.activeElement) yaml.value = answer.yaml;
+    if (isFromYaml || (yaml !== document.activeElement && !isApplying)) yaml.value = answer.yaml;
   },
 });
 yaml.value = state.yaml;
@@ -90,21 +92,33 @@ for (const button of views) {
     }
   });
 }
-document.getElementById("draft-yaml-apply").addEventListener("click", () => autosave.sendYaml(yaml.value));
+document.getElementById("draft-yaml-apply").addEventListener("click", async () => {
+  isApplying = true;
+  await autosave.sendYaml(yaml.value);
+  isApplying = false;
+});
 
 // --- Set up pipeline run ---
 
 const dialog = document.getElementById("run-dialog");
+let isSettingUp = false;
 document.getElementById("draft-run")?.addEventListener("click", async (event) => {
   event.preventDefault();
-  if (!(await autosave.flush())) return;
-  const response = await fetch(event.currentTarget?.href || words.runUrl, {
-    headers: { "HX-Request": "true", "HX-Request-Type": "partial" },
-  });
+  // Of a double click the second answer would take what is typed after the first.
+  if (isSettingUp) return;
+  isSettingUp = true;
+  try {
+    if (await autosave.flush()) await setUp();
+  } finally {
+    isSettingUp = false;
+  }
+});
+async function setUp() {
+  const response = await fetch(words.runUrl, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
   dialog.innerHTML = await response.text();
   globalThis.htmx.process(dialog);
   dialog.showModal();
-});
+}
 dialog.addEventListener("click", (event) => {
   if (!event.target.closest("[data-close]")) return;
   event.preventDefault();

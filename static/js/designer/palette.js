@@ -54,6 +54,8 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
       if (Object.keys(found.parameters).length) document.parameters = { ...found.parameters, ...document.parameters };
       positions[name] = place;
     });
+    // Who writes in the pane meanwhile is not led away.
+    if (document.activeElement.closest(".pane")) return;
     store.select([name]);
     reveal(canvas, name);
     canvas.nodeOf(name)?.focus({ preventScroll: true });

@@ -1,7 +1,7 @@
 // Connecting: from an output to an input or anywhere on a step, by drag, by two clicks, or by Enter twice.
 
 import { HEIGHT, outputX } from "./geometry.js";
-import { connect, disconnect, inputs, sourceOf } from "./model.js";
+import { connect, disconnect, inputs, sourceOf, steps } from "./model.js";
 
 export function createPorts(canvas, store, say, words) {
   let pending = null;
@@ -64,6 +64,10 @@ export function createPorts(canvas, store, say, words) {
     },
   };
 
+  // The step may go while a line from it is drawn: taken back, or by another document.
+  store.subscribe(() => {
+    if (pending && !(pending.step in steps(store.document))) ports.cancel();
+  });
   canvas.root.addEventListener("click", (event) => {
     const isKey = event.detail === 0; // Enter or space on a button
     if (isKey && event.target.closest(".port")) ports.press(event.target);
