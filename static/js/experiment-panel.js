@@ -22,8 +22,11 @@ document.addEventListener("click", async (event) => {
 async function open(address) {
   const before = document.getElementById("panel-body");
   isAsking = true;
-  await htmx.ajax("GET", address, { target: before, swap: "outerHTML" });
-  isAsking = false;
+  try {
+    await htmx.ajax("GET", address, { target: before, swap: "outerHTML" });
+  } finally {
+    isAsking = false;
+  }
   // No answer, or a refusal, which live.js says.
   if (before.isConnected) return;
   panel.showModal();

@@ -15,7 +15,7 @@ export function listenToGestures(canvas, store, ports) {
   root.addEventListener("pointerdown", (event) => {
     if (event.button === 2 || event.target.closest(".minimap")) return;
     // A field of the pane is left only after this event: what was typed into it belongs to the step shown so far.
-    if (document.activeElement.closest(".pane")) document.activeElement.blur();
+    if (document.activeElement?.closest(".pane")) document.activeElement.blur();
     // Which may have drawn anew what was pressed.
     const target = event.target.isConnected ? event.target : document.elementFromPoint(event.clientX, event.clientY);
     fingers.set(event.pointerId, event);

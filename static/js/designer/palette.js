@@ -55,7 +55,7 @@ export function listenToPalette(palette, canvas, store, fetchStep) {
       positions[name] = place;
     });
     // Who writes in the pane meanwhile is not led away.
-    if (document.activeElement.closest(".pane")) return;
+    if (document.activeElement?.closest(".pane")) return;
     store.select([name]);
     reveal(canvas, name);
     canvas.nodeOf(name)?.focus({ preventScroll: true });
