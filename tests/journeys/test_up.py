@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -61,6 +62,16 @@ def test_a_port_that_is_taken_is_said_so(home: Path) -> None:
 
     assert product.process.returncode == 1
     assert f"Port {port} of 127.0.0.1 cannot be used" in product.output
+
+
+def test_its_port_is_given_to_nobody_else_while_the_web_server_is_away(home: Path) -> None:
+    with running(home, "--only", "web") as product:
+        product.wait_for("Ctrl-C stops it")
+        product.parts()["studio-web"].kill()
+        product.wait_for("starting it again")
+
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", urlsplit(product.address).port))
 
 
 def test_every_part_that_dies_is_started_again(home: Path) -> None:
