@@ -10,5 +10,5 @@ def test_the_documentation_shows_the_operations(page_for):
 
     page.goto("/api/v1/docs")
 
-    page.locator(".opblock").nth(30).wait_for()
+    page.locator(".opblock").nth(30).wait_for(timeout=120_000)
     page.locator(".opblock-summary-path").first.wait_for()
