@@ -153,7 +153,7 @@ class Site:
         for path in (self.home, self.witness):
             path.mkdir(mode=0o700)
         self.database = Postgres(self.folder, given_url) if database == "postgres" else Sqlite(self.home)
-        self.port = free_port()
+        self._held, self.port = hold_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.word = secrets.token_hex(16)
         kept = {
@@ -224,7 +224,7 @@ class Site:
         """Return an API token of the administrator."""
         argv = [sys.executable, "manage.py", "create_token", "admin"]
         made = subprocess.run(
-            argv, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True, timeout=60
+            argv, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True, timeout=300
         )
         return made.stdout.strip()
 
@@ -248,6 +248,7 @@ class Site:
             if started is not None:
                 started.wait(10)
         self.database.close()
+        self._held.close()
         if self.has_small_disk:
             subprocess.run(["umount", "--lazy", str(self.home / "data")], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -282,6 +283,14 @@ def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def hold_port() -> tuple[socket.socket, int]:
+    """Return a port that is given to nobody else, whoever is told of it comes or goes; and what holds it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held, int(held.getsockname()[1])
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import socket
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.journeys.product import Product, eventually, running
+from tests.journeys.servers import held_port
 
 # Today's, whole, since its server is what we compare with; and that of a year ago.
 NOW = ("mlflow==3.17.2", "psutil")
@@ -49,10 +49,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 def mlflow_server(python: Path, folder: Path, *, database: Path | None = None) -> Iterator[str]:
     """The address of a real MLflow server, on an own database or a given one."""
     folder.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(python / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [str(python / "mlflow"), "server", "--host", "127.0.0.1", "--workers", "1"]
     stores = [
         "--backend-store-uri",
         f"sqlite:///{database or folder / 'db.sqlite'}",
@@ -64,22 +61,21 @@ def mlflow_server(python: Path, folder: Path, *, database: Path | None = None) -
         "HOME": str(folder),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, *stores], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: _is_up(url), seconds=60, about=(folder / "log").read_text)
-        yield url
-    finally:
-        os.killpg(server.pid, 9)
-        server.wait()
+    with held_port() as port, (folder / "log").open("wb") as log:
+        command += ["--port", str(port), *stores]
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            eventually(lambda: _is_up(url), seconds=180, about=(folder / "log").read_text)
+            yield url
+        finally:
+            os.killpg(server.pid, 9)
+            server.wait()
 
 
 def _is_up(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health").status_code == 200
+        return httpx.get(f"{url}/health", timeout=60).status_code == 200
     except httpx.HTTPError:
         return False
 

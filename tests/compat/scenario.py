@@ -175,12 +175,19 @@ def of_the_machine(client):
     """Let the client measure its machine, in both ways that there are to ask for it."""
     mlflow.set_system_metrics_sampling_interval(0.2)
     with mlflow.start_run(run_name="asked", log_system_metrics=True) as asked:
-        time.sleep(0.7)
+        wait_for_metrics(client, asked)
     mlflow.enable_system_metrics_logging()
     with mlflow.start_run(run_name="enabled") as enabled:
-        time.sleep(0.7)
+        wait_for_metrics(client, enabled)
     mlflow.disable_system_metrics_logging()
     return [sorted(client.get_run(run.info.run_id).data.metrics) for run in (asked, enabled)]
+
+
+def wait_for_metrics(client, run):
+    """Wait until the first are there: those that are measured when a run ends are left out."""
+    deadline = time.monotonic() + 60
+    while not client.get_run(run.info.run_id).data.metrics and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def of_tuning(client, own):

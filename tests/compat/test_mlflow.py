@@ -40,7 +40,7 @@ def play(python: Path, folder: Path, url: str, *, token: str = "", **environment
         | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
@@ -92,7 +92,7 @@ def test_a_script_that_only_imports_mlflow_logs_to_its_own_run(environment, prod
     run_id = submit(
         api, _SCRIPT.encode(), experiment="autologged", compute_target="local", interpreter_path=interpreter
     )
-    wait_for_status(api, run_id, "Completed", seconds=60)
+    wait_for_status(api, run_id, "Completed")
 
     run = api.get(f"/api/v1/runs/{run_id}").json()
     files = {file["path"] for file in api.get(f"/api/v1/runs/{run_id}/artifacts").json()["items"]}

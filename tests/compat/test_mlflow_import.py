@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from studio_sdk.mlflow_import.rest import Mlflow
 from tests.compat.conftest import NOW, THEN, mlflow_server
-from tests.journeys.product import Product, eventually
+from tests.journeys.product import ANSWER_SECONDS, Product, eventually
 from tests.sdk.shell import SDK
 
 pytestmark = [pytest.mark.compat, pytest.mark.process, pytest.mark.slow]
@@ -79,6 +80,7 @@ class Importer:
             f"{self.product.address}/api/v1/imports/counts",
             headers={"Authorization": f"Bearer {self.token}"},
             json={"run_ids": _KNOWN},
+            timeout=ANSWER_SECONDS,
         )
         return answer.json()
 
@@ -159,7 +161,7 @@ def test_a_store_of_1000_runs_comes_whole_though_the_import_is_killed_twice(envi
 
 
 def test_a_folder_comes_through_a_server_that_is_started_for_it(environment, importer: Importer, tmp_path):
-    subprocess.run([environment(*THEN) / "python", "-c", _IN_A_FOLDER], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([environment(*THEN) / "python", "-c", _IN_A_FOLDER], cwd=tmp_path, check=True, timeout=300)
 
     without_files = importer.finish("--from", "mlruns", "--no-artifacts", cwd=tmp_path)
     counts = importer.finish("--from", "mlruns", "-e", "folder", cwd=tmp_path)
@@ -197,15 +199,25 @@ def test_what_is_refused_is_said_and_comes_once_its_cause_is_gone(environment, i
 
 def fill(python: Path, folder: Path, count: int) -> None:
     script = Path(__file__).with_name("fill_store.py")
-    subprocess.run([python / "python", script, folder, str(count)], check=True, timeout=200, capture_output=True)
+    subprocess.run([python / "python", script, folder, str(count)], check=True, timeout=400, capture_output=True)
 
 
 def interrupt(importer: Importer, is_far_enough: Callable[[], bool], *arguments: str, cwd: Path) -> None:
-    """Kill the import in the middle."""
-    process = importer.start(*arguments, cwd=cwd)
-    eventually(is_far_enough, seconds=120)
-    process.kill()
-    process.communicate()
+    """Kill the import in the middle. While one looks it stands still, or it might come to its end meanwhile."""
+    with importer.start(*arguments, cwd=cwd) as process:
+
+        def stands_far_enough() -> bool:
+            process.send_signal(signal.SIGSTOP)
+            if is_far_enough():
+                return True
+            process.send_signal(signal.SIGCONT)
+            return False
+
+        try:
+            eventually(stands_far_enough, seconds=300)
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def execute(folder: Path, statement: str, rows: list[tuple[str, ...]]) -> None:

@@ -52,7 +52,7 @@ def test_processes_that_write_side_by_side_lose_nothing_and_are_never_locked_out
 
     assert faults == [""] * PROCESS_COUNT
     counted = _python(COUNT, tmp_path)
-    assert counted.communicate(timeout=60)[0] == f"{PROCESS_COUNT * ROUND_COUNT}\n"
+    assert counted.communicate(timeout=120)[0] == f"{PROCESS_COUNT * ROUND_COUNT}\n"
 
 
 def _python(code: str, home: Path) -> "subprocess.Popen[str]":
@@ -68,4 +68,4 @@ def _python(code: str, home: Path) -> "subprocess.Popen[str]":
 
 def _wait(process: "subprocess.Popen[str]") -> str:
     """Return what a process complained about."""
-    return process.communicate(timeout=120)[1]
+    return process.communicate(timeout=300)[1]

@@ -26,6 +26,8 @@ import psutil
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[2]
+# What is tested is what is answered; how soon depends on what else runs.
+ANSWER_SECONDS = 60
 
 
 class Product:
@@ -55,7 +57,7 @@ class Product:
 
     @property
     def output(self) -> str:
-        return self.log.read_text()
+        return self.log.read_text(errors="replace")  # it may be in the middle of a letter
 
     @property
     def link(self) -> str:
@@ -74,8 +76,8 @@ class Product:
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.address}/readyz").status_code == 200
-        except httpx.ConnectError:  # a web server that was started again loads its pages first
+            return httpx.get(f"{self.address}/readyz", timeout=ANSWER_SECONDS).status_code == 200
+        except httpx.TransportError:  # a web server that was started again loads its pages first
             return False
 
     def parts(self) -> dict[str, psutil.Process]:
@@ -90,7 +92,7 @@ class Product:
         """Run another command on the same data."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     def processes(self) -> list[str]:
@@ -119,9 +121,15 @@ class Product:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for process in self._processes():
+        eventually(self._is_killed, about=lambda: str(self.processes()))
+
+    def _is_killed(self) -> bool:
+        # What was forked while one looked is found the next time.
+        found = self._processes()
+        for process in found:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        return not found
 
     def _processes(self) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if self._carries(process)]
@@ -194,7 +202,7 @@ def running(
         product.kill()
 
 
-def eventually(is_so: Callable[[], object], *, seconds: float = 30, about: Callable[[], str] = str) -> None:
+def eventually(is_so: Callable[[], object], *, seconds: float = 90, about: Callable[[], str] = str) -> None:
     """Wait until `is_so`, or fail."""
     deadline = time.monotonic() + seconds
     while not is_so():
@@ -210,10 +218,10 @@ class Api:
         self._headers = {"Authorization": f"Bearer {product.manage('create_token', 'admin').stdout.strip()}"}
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self._product.address + path, headers=self._headers)
+        return httpx.get(self._product.address + path, headers=self._headers, timeout=ANSWER_SECONDS)
 
     def post(self, path: str, **content: Any) -> httpx.Response:
-        return httpx.post(self._product.address + path, headers=self._headers, **content)
+        return httpx.post(self._product.address + path, headers=self._headers, timeout=ANSWER_SECONDS, **content)
 
 
 def submit(api: Api, script: bytes, **config: Any) -> str:

@@ -29,18 +29,26 @@ def postgres() -> Iterator[str]:
 
 
 @contextmanager
+def held_port() -> Iterator[int]:
+    """A port that the system gives to nobody else, and on which a server that is told of it may listen."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """The address of a broker on a port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen([broker.find_server(), *options], stdout=subprocess.DEVNULL)
-    try:
-        eventually(lambda: _answers(port))
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.kill()
-        server.wait()
+    with held_port() as port:
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        server = subprocess.Popen([broker.find_server(), *options], stdout=subprocess.DEVNULL)
+        try:
+            eventually(lambda: _answers(port))
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.kill()
+            server.wait()
 
 
 def _answers(port: int) -> bool:

@@ -25,6 +25,7 @@ def test_runs_are_searched_and_canceled_and_members_are_added(page_for: Callable
     page.goto("/admin/runs/run/")
     page.locator("#searchbar").fill("status:queued")
     page.get_by_role("button", name="Search").click()
+    page.wait_for_url("**/admin/runs/run/?q=status*")
     page.get_by_role("checkbox").nth(1).check()
     page.get_by_label("Action:").select_option("cancel")
     page.locator("button[name='index']").click()

@@ -63,12 +63,19 @@ def test_the_worker_leaves_its_scripts_alone_when_it_is_restarted():
     assert "--keep-runs" in UNITS["studio-worker"]
 
 
+@pytest.fixture
+def ports() -> Iterator[list[int]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(servers.held_port()) for _ in range(3)]
+
+
 @pytest.mark.nginx
-def test_nginx_takes_the_proxy_and_passes_requests_on(tmp_path):
+def test_nginx_takes_the_proxy_and_passes_requests_on(tmp_path, ports):
+    plain, tls, nobody = ports
     request = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=studio.example.org -keyout tls.key -out tls.crt"
     subprocess.run(request.split(), cwd=tmp_path, check=True, capture_output=True)
-    plain, tls = free_port(), free_port()
     text = FILES["/etc/nginx/conf.d/studio.conf"].replace("/etc/studio", str(tmp_path))
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{nobody}")
     text = text.replace("listen 443", f"listen 127.0.0.1:{tls}").replace("listen 80", f"listen 127.0.0.1:{plain}")
     config = tmp_path / "nginx.conf"
     config.write_text(f"pid {tmp_path}/pid; events {{}} http {{ access_log off; {text} }}")
@@ -78,12 +85,12 @@ def test_nginx_takes_the_proxy_and_passes_requests_on(tmp_path):
     nginx = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: answers(plain))
-        answer = httpx.get(f"http://127.0.0.1:{plain}/runs/", headers={"Host": "studio.example.org"})
+        answer = httpx.get(f"http://127.0.0.1:{plain}/runs/", headers={"Host": "studio.example.org"}, timeout=60)
         assert (answer.status_code, answer.headers["Location"]) == (301, "https://studio.example.org/runs/")
-        assert httpx.get(f"https://127.0.0.1:{tls}/healthz", verify=False).status_code == 502
+        assert httpx.get(f"https://127.0.0.1:{tls}/healthz", verify=False, timeout=60).status_code == 502
     finally:
         nginx.terminate()
-        nginx.wait(10)
+        nginx.wait(60)
 
 
 @dataclass
@@ -110,7 +117,7 @@ class Host:
         wanted.write_text("")
         environment = {**os.environ, "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}", "SYSTEMCTL": str(wanted)}
         script = ["bash", "-euc", self.translate(text)]
-        done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -129,7 +136,7 @@ class Host:
         self.services[name].wait_for("Ctrl-C stops it")
 
     def stop(self, name: str) -> None:
-        self.services.pop(name).stop(signal.SIGTERM)
+        self.services[name].stop(signal.SIGTERM)
 
 
 @pytest.fixture
@@ -137,7 +144,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     with ExitStack() as stack:
         address = stack.enter_context(servers.redis(tmp_path))
         server = urlsplit(os.environ["DATABASE_URL"])
-        name, port = f"journey_{uuid.uuid4().hex[:8]}", free_port()
+        name, port = f"journey_{uuid.uuid4().hex[:8]}", stack.enter_context(servers.held_port())
         web = f"http://127.0.0.1:{port}"
         host = Host(
             tmp_path,
@@ -225,11 +232,6 @@ def test_an_installation_is_made_backed_up_lost_restored_and_upgraded_as_it_says
     (tmp_path / "go").touch()
     wait_for_status(Api(host.services["studio-web"]), going, "Completed")
     assert api.get(f"/api/v1/runs/{going}/{LOG}").text == "whole\n"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def answers(port: int) -> bool:

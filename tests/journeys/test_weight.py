@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from tests.journeys.product import running
+from tests.journeys.product import ANSWER_SECONDS, running
 
 pytestmark = [pytest.mark.journey, pytest.mark.process, pytest.mark.redis, pytest.mark.slow]
 
@@ -27,7 +27,7 @@ def fetch(client: httpx.Client, address: str) -> httpx.Response:
 def test_the_first_pages_are_light(tmp_path: Path) -> None:
     with running(tmp_path / "home") as product:
         product.wait_until_ready()
-        with httpx.Client(base_url=product.address, follow_redirects=True) as client:
+        with httpx.Client(base_url=product.address, follow_redirects=True, timeout=ANSWER_SECONDS) as client:
             signed_out = weigh(client, "/sign-in/")
             sign_in(client, product.link)
             home = weigh(client, "/")

@@ -56,7 +56,7 @@ class Command(BaseCommand):
         # Whatever is written from here on is for its owner alone.
         os.umask(0o077)
         firstrun.make_home()
-        port = self._free_port(options["host"], options["port"]) if "web" in names else options["port"]
+        port = self._hold_port(options["host"], options["port"]) if "web" in names else options["port"]
         address = self._configure(options, port)
         self._lock(options["only"], address)
 
@@ -86,19 +86,28 @@ class Command(BaseCommand):
             children.step(1.0)
         self._stop(children, names, keep_runs=options["keep_runs"], stop=stop)
 
-    def _free_port(self, host: str, port: int) -> int:
-        """Return `port`, or a free one for 0; a port that is taken is an error now and not in a child."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise CommandError(
-                    f"Port {port} of {host} cannot be used: {os.strerror(error.errno or 0)}."
-                    " Choose another one with --port."
-                ) from None
-            return probe.getsockname()[1]
+    def _hold_port(self, host: str, port: int) -> int:
+        """Return `port`, or a free one for 0; a port that is taken is an error now and not in a child.
+
+        It stays bound here, beside the web server, which may be seconds away or being started
+        again: the system would give a free port to somebody else, and two web servers may even
+        share one and each be given the other's requests.
+        """
+        self._held = held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        os.register_at_fork(after_in_child=held.close)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((host, port))
+        except OSError as error:
+            held.close()
+            raise CommandError(
+                f"Port {port} of {host} cannot be used: {os.strerror(error.errno or 0)}."
+                " Choose another one with --port."
+            ) from None
+        port = held.getsockname()[1]
+        if sys.platform != "linux":  # elsewhere the web server could not bind it, too
+            held.close()
+        return port
 
     def _configure(self, options: dict[str, Any], port: int) -> str:
         """Hand the options to the settings that the children read, and return the address of the pages."""
