@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,13 +39,6 @@ def main() -> int:
         help="a PostgreSQL server to make a database on; without it, one of our own, which is stopped and frozen too",
     )
     parser.add_argument("--slots", type=int, default=4, help="how many runs execute at once (default: 4)")
-    parser.add_argument(
-        "--patience",
-        type=float,
-        default=1.0,
-        help="how many times longer than promised a stop, an answer or a clean-up may take, on a machine that does"
-        " something else as well (default: 1)",
-    )
     parser.add_argument("--keep", default="", help="where to keep the product's own words if something is wrong")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
@@ -59,7 +51,7 @@ def main() -> int:
             os.environ["DATABASE_URL"] = site.database.url
         os.environ.pop("REDIS_URL", None)
         os.environ["DJANGO_SETTINGS_MODULE"] = "studio.settings"
-        code = _break(site, seed, options.minutes, options.patience)
+        code = _break(site, seed, options.minutes)
         if code and options.keep:
             Path(options.keep).write_bytes(site.log.read_bytes() + _words(site.home / "log" / "supervisors.log"))
         return code
@@ -69,7 +61,7 @@ def _words(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _break(site: sites.Site, seed: int, minutes: float, patience: float) -> int:
+def _break(site: sites.Site, seed: int, minutes: float) -> int:
     # The site's environment decides what these read.
     import django
 
@@ -83,9 +75,9 @@ def _break(site: sites.Site, seed: int, minutes: float, patience: float) -> int:
     chance = random.Random(seed)
     site.start()
     load = Load(site, site.token(), random.Random(chance.random()))
-    reader = Reader(site, _link(site), timeout_seconds=5 * patience)
+    reader = Reader(site, _link(site))
     nemesis = Nemesis(site, random.Random(chance.random()))
-    checker = checkers.Checker(load, patience=patience)
+    checker = checkers.Checker(load)
     began = time.monotonic()
     for part in (load, reader, nemesis):
         part.start()
@@ -94,10 +86,9 @@ def _break(site: sites.Site, seed: int, minutes: float, patience: float) -> int:
         checker.look()
     nemesis.stop()
     load.stop()
-    quiet_seconds = _wait_for_quiet(site, _QUIET_SECONDS * patience)
+    quiet_seconds = _wait_for_quiet(site)
     # The janitor's rounds, and looks at the pages without any fault.
     time.sleep(8)
-    _wait_until(lambda: not checkers.leftovers(), 8 * (patience - 1))
     checker.look()
     reader.stop()
     checker.judge(nemesis.faults, reader.looks)
@@ -115,7 +106,7 @@ def _link(site: sites.Site) -> str:
     return sign_in.make_link(user=user, address=site.address)
 
 
-def _wait_for_quiet(site: sites.Site, at_most_seconds: float) -> float:
+def _wait_for_quiet(site: sites.Site) -> float:
     """Wait until nothing is active that could end by itself; return how long that took."""
     from django.db import Error, connections
 
@@ -123,7 +114,7 @@ def _wait_for_quiet(site: sites.Site, at_most_seconds: float) -> float:
     from runs.status import ACTIVE
 
     began = time.monotonic()
-    while time.monotonic() < began + at_most_seconds:
+    while time.monotonic() < began + _QUIET_SECONDS:
         try:
             active = Run.objects.filter(status__in=ACTIVE).exclude(
                 run_type=RunType.INTERACTIVE, heartbeat_at__isnull=True
@@ -138,12 +129,6 @@ def _wait_for_quiet(site: sites.Site, at_most_seconds: float) -> float:
         for process in site.processes():
             print(f"  {process.pid} {process.ppid()} {process.name()} {process.status()} {_waits_at(process.pid)}")
     return time.monotonic() - began
-
-
-def _wait_until(is_so: Callable[[], object], at_most_seconds: float) -> None:
-    deadline = time.monotonic() + at_most_seconds
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.5)
 
 
 def _waits_at(pid: int) -> str:

@@ -68,9 +68,8 @@ class Witness:
 class Checker:
     """Looks for leftovers while all goes on (`look`), and at everything when it is quiet (`judge`)."""
 
-    def __init__(self, load: Load, *, patience: float = 1.0) -> None:
+    def __init__(self, load: Load) -> None:
         self._load = load
-        self._patience = patience
         self.verdicts = {name: Verdict() for name in NAMES}
         self.notes: Counter[str] = Counter()
         self.stop_seconds: list[float] = []
@@ -93,7 +92,7 @@ class Checker:
             connections.close_all()
         for process, cookie in carried:
             ended_at = ended.get(cookie)
-            is_leftover = ended_at is not None and (now - ended_at).total_seconds() > _LEFTOVER_SECONDS * self._patience
+            is_leftover = ended_at is not None and (now - ended_at).total_seconds() > _LEFTOVER_SECONDS
             self.verdicts["I6"].check(
                 not (is_leftover and process.is_alive()),
                 f"process {process.pid} of {cookie}, which ended at {ended_at}",
@@ -127,7 +126,7 @@ class Checker:
             self._judge_run(run)
         self._judge_cancels(faults)
         self._judge_metrics()
-        left = leftovers()
+        left = [cookie for process, cookie in kernel.cookies() if host.is_our_cookie(cookie) and process.is_alive()]
         self.verdicts["I6"].check(not left, f"at the end: {left[:5]}")
         self._judge_pages(faults, looks)
 
@@ -220,11 +219,11 @@ class Checker:
                 continue
             self.stop_seconds.append(seconds)
             grace = max(cancel.grace_seconds for cancel in self._load.cancels if cancel.run_id == run_id)
-            is_in_time = seconds <= grace + _STOP_MARGIN_SECONDS * self._patience
+            is_in_time = seconds <= grace + _STOP_MARGIN_SECONDS
             is_excused = not is_in_time and any(
                 (fault.hits_database or fault.run_pk == run.pk)
                 and fault.began < ended
-                and fault.ended + (20 if fault.run_pk == run.pk else 2) * self._patience > began
+                and fault.ended + (20 if fault.run_pk == run.pk else 2) > began
                 for fault in faults
             )
             if is_excused:
@@ -246,15 +245,14 @@ class Checker:
     def _judge_pages(self, faults: list[Fault], looks: list[Look]) -> None:
         offset = time.time() - time.monotonic()
         check = self.verdicts["I9"].check
-        recovery_seconds = _RECOVERY_SECONDS * self._patience
         for look in looks:
             began, ended = look.began + offset, look.began + offset + look.seconds
             is_hit = any(
-                fault.hits_pages and fault.began < ended and fault.ended + recovery_seconds > began for fault in faults
+                fault.hits_pages and fault.began < ended and fault.ended + _RECOVERY_SECONDS > began for fault in faults
             )
             # An honest "try again" from a database that was cut off in the middle of a request.
             is_hit |= look.status == 503 and any(
-                fault.hits_database and fault.began < ended and fault.ended + self._patience > began for fault in faults
+                fault.hits_database and fault.began < ended and fault.ended + 1 > began for fault in faults
             )
             if is_hit:
                 self.notes[
@@ -286,11 +284,6 @@ class Checker:
                 case "acknowledged":
                     witness.acknowledged.add(int(value))
         return found
-
-
-def leftovers() -> list[str]:
-    """Return the attempts of which there are processes."""
-    return [cookie for process, cookie in kernel.cookies() if host.is_our_cookie(cookie) and process.is_alive()]
 
 
 def percentiles(values: list[float]) -> str:

@@ -182,7 +182,7 @@ class Look:
 class Reader:
     """A person who looks at pages all the time."""
 
-    def __init__(self, site: Site, link: str, *, timeout_seconds: float) -> None:
+    def __init__(self, site: Site, link: str, *, timeout_seconds: float = 5.0) -> None:
         self.looks: list[Look] = []
         self._timeout = timeout_seconds
         self._is_over = threading.Event()

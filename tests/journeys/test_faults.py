@@ -26,8 +26,7 @@ def test_a_minute_of_faults_violates_nothing_on_postgresql() -> None:
 
 
 def _break(*options: str) -> None:
-    # How soon is measured where nothing else runs.
-    command = [sys.executable, "bench/faults.py", "--minutes", "1", "--seed", "20261123", "--patience", "4", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
+    command = [sys.executable, "bench/faults.py", "--minutes", "1", "--seed", "20261123", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
