@@ -29,9 +29,11 @@ for ours, theirs in shapes.STATUSES.items():
 # As `run_experiment_start` has it.
 _START = Coalesce("started_at", "created_at")
 _NEWEST = (_START.desc(), F("run_id").asc())
+# An index has the ids of all runs: SQLite would walk it for those of one experiment.
+_ID = plan.Unindexed(F("run_id"))
 _COLUMNS = {
-    "run_id": F("run_id"),
-    "artifact_uri": F("run_id"),
+    "run_id": _ID,
+    "artifact_uri": _ID,
     "run_name": F("display_name"),
     "user_id": F("submitted_by__username"),
     "start_time": _START,

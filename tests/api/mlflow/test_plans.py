@@ -58,6 +58,17 @@ def test_no_search_reads_all_runs(mlflow, experiment, runs, few, monkeypatch):
     assert not [sql for sql in of_runs if reads_all(plan_of(sql))]
 
 
+@pytest.mark.parametrize("runs", ["few", "unknown"], indirect=True)
+@pytest.mark.parametrize("order", ["run_id", "run_name", "status", "user_id", "end_time"])
+def test_an_order_by_an_attribute_reads_the_runs_of_the_experiment_alone(mlflow, experiment, runs, order):
+    with CaptureQueriesContext(connection) as captured:
+        mlflow.search(experiment, order_by=[order], max_results=5)
+
+    pages = [query["sql"] for query in captured if query["sql"].endswith("LIMIT 6")]
+    assert pages
+    assert not [sql for sql in pages if reads_all(plan_of(sql))]
+
+
 @pytest.mark.parametrize("order", ["params.optimizer", "params.optimizer DESC", "tags.team", "tags.team DESC"])
 def test_an_order_by_a_text_walks_an_index_of_it_on_any_page(mlflow, experiment, runs, order):
     do_not_sort()
@@ -114,4 +125,4 @@ def plan_of(sql):
 
 
 def reads_all(steps):
-    return any("Seq Scan on runs_run" in step or step == "SCAN runs_run" for step in steps)
+    return any("Seq Scan on runs_run" in step or step.startswith("SCAN runs_run") for step in steps)
