@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,8 @@ def wait_for_status(api: Api, run_id: str, status: str, *, seconds: float = 90) 
         seconds=seconds,
         about=lambda: api.get(f"/api/v1/runs/{run_id}").text,
     )
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Return what lies between two times of the API: no page and no request that took its time is in it."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.product import Product, eventually, running
+from tests.journeys.product import Api, Product, eventually, running, seconds_between
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.slow]
 
@@ -81,10 +81,11 @@ def test_a_script_is_submitted_watched_found_and_canceled(page: Page, product: P
     ).first.click()
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("button", name="Yes").click()
-    # Long before it would end by itself; how soon is for the benchmarks to say.
     expect(page.get_by_role("main").get_by_text("Canceled", exact=True).first).to_be_visible()
 
     assert processes_with(word) == []
+    [run] = Api(product).get("/api/v1/runs").json()["items"]
+    assert seconds_between(run["cancel_requested_utc"], run["end_time_utc"]) < GRACE_SECONDS + 2
 
 
 def test_the_example_with_packages_of_its_own_runs_from_the_page(page: Page) -> None:

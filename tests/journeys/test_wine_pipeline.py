@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.product import ROOT, Api, Product, running
+from tests.journeys.product import ROOT, Api, Product, running, seconds_between
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.slow]
 
@@ -82,6 +82,7 @@ def test_three_ways_lead_to_one_result_and_a_second_run_is_there_at_once(
     # The answer itself says that it is over.
     again = api.post("/api/v1/pipelines/runs", json={"experiment": "again", "definition": runs[2]["definition"]})
     assert again.json()["status"] == "Completed", again.text
+    assert seconds_between(again.json()["created_utc"], again.json()["end_time_utc"]) < 1.5
     reused = [step["reused_from"] for step in again.json()["steps"]]
     assert reused == [step["run_id"] for step in runs[2]["steps"]]
 
